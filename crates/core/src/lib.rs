@@ -1,0 +1,18 @@
+//! The rules of Calotype.
+//!
+//! This crate is pure: no clock, no chance, no network, no storage. It turns facts into decisions, and
+//! the other crates carry them out.
+
+pub mod delete_image;
+pub mod ids;
+pub mod image;
+pub mod instance;
+pub mod name;
+pub mod qcow2;
+pub mod ram;
+pub mod reinit_instance;
+pub mod replica;
+pub mod share_image;
+pub mod snapshot;
+pub mod time;
+pub mod usage;

@@ -1,0 +1,282 @@
+//! The configuration: a file, single values by environment variable, and defaults for everything.
+//!
+//! A configuration is read whole or not at all. Errors name the key and the line, never a value, which
+//! may be a secret.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use calotype_core::ids::RegionId;
+use calotype_store::objects::{Location, is_bucket_name};
+use jiff::SignedDuration;
+
+use crate::identity::Identity;
+
+/// A configuration that can be served from.
+#[derive(Debug)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The folder of everything that has no other place.
+    pub data: PathBuf,
+    /// The file of the metadata.
+    pub metadata: PathBuf,
+    /// The regions, in the order of the file: the first is the default.
+    pub regions: Vec<(RegionId, Location)>,
+    /// The named buckets.
+    pub buckets: BTreeMap<String, BucketConfig>,
+    /// The edge nodes.
+    pub ens_regions: Vec<EnsRegion>,
+    /// The system images.
+    pub public_images: Vec<PublicImage>,
+    /// What operations go by.
+    pub settings: Settings,
+    /// The accounts; `None` if the file names none and the default account is used.
+    pub identity: Option<Identity>,
+}
+
+/// A named bucket.
+#[derive(Debug)]
+pub struct BucketConfig {
+    /// The region it is in.
+    pub region: RegionId,
+    /// Where its objects are.
+    pub location: Location,
+}
+
+/// An edge node, as `DescribeEnsRegions` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnsRegion {
+    /// Its id.
+    pub id: String,
+    /// Its area, such as `NorthEastChina`.
+    pub area: String,
+    /// Its name.
+    pub name: String,
+    /// Its name in English.
+    pub en_name: String,
+    /// Its province.
+    pub province: String,
+}
+
+/// A system image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicImage {
+    /// Its id, which is its name too.
+    pub id: String,
+    /// `centos`, `windows` and the like.
+    pub platform: String,
+    /// `linux` or `windows`.
+    pub os_type: String,
+    /// The bucket and object that it is read from; without it an empty disk is made.
+    pub source: Option<(String, String)>,
+    /// The size of the empty disk, in GiB.
+    pub size_gib: u64,
+}
+
+/// What operations go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long bytes outlive a delete, in milliseconds.
+    pub grace_ms: i64,
+    /// The least time that making an image takes, in milliseconds.
+    pub image_ms: i64,
+    /// The time that a transition of an instance takes, in milliseconds.
+    pub instance_ms: i64,
+}
+
+/// Why a configuration cannot be used. The text may be shown to the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// What the command line says about the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The data folder.
+    pub data: Option<PathBuf>,
+    /// The address to listen on.
+    pub listen: Option<String>,
+}
+
+impl Config {
+    /// Reads the configuration: the command line before the environment, that before the file, that
+    /// before the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key and, for the file, the line.
+    pub fn load(
+        overrides: &Overrides,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut file = match &overrides.config {
+            Some(path) => file::read(path)?,
+            None => file::File::default(),
+        };
+        for (name, slot) in file.scalars() {
+            if let Some(value) = environment(name) {
+                *slot = Some(value);
+            }
+        }
+        if let Some(listen) = &overrides.listen {
+            file.listen = Some(listen.clone());
+        }
+        if let Some(data) = &overrides.data {
+            file.data = Some(data.to_string_lossy().into_owned());
+        }
+        Self::of(file)
+    }
+
+    fn of(mut file: file::File) -> Result<Self, ConfigError> {
+        let data = PathBuf::from(file.data.take().unwrap_or_else(|| "calotype-data".to_owned()));
+        let regions = regions(std::mem::take(&mut file.region), &data)?;
+        Ok(Self {
+            listen: parsed(file.listen.as_deref(), "listen", "127.0.0.1:8470", "an address such as 127.0.0.1:8470")?,
+            metadata: metadata(file.metadata.url.as_deref(), &data)?,
+            buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
+            ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
+            public_images: public_images(file.public_image.take())?,
+            settings: Settings {
+                grace_ms: millis(file.deletion.grace.as_deref(), "deletion.grace")?,
+                image_ms: millis(file.timing.image.as_deref(), "timing.image")?,
+                instance_ms: millis(file.timing.instance.as_deref(), "timing.instance")?,
+            },
+            identity: match std::mem::take(&mut file.account) {
+                accounts if accounts.is_empty() => None,
+                accounts => Some(Identity::of(accounts)?),
+            },
+            regions,
+            data,
+        })
+    }
+}
+
+/// The configuration file's own types, which identities are made of.
+pub use file::{AccessKeyEntry, AccountEntry, PolicyEntry};
+
+fn parsed<T: FromStr>(
+    value: Option<&str>,
+    key: &str,
+    default: &str,
+    expected: &str,
+) -> Result<T, ConfigError> {
+    value.unwrap_or(default).parse().map_err(|_| ConfigError::new(format!("{key} must be {expected}")))
+}
+
+fn millis(value: Option<&str>, key: &str) -> Result<i64, ConfigError> {
+    let duration: SignedDuration = parsed(value, key, "0s", "a duration such as 90s, 1500ms or 2h")?;
+    i64::try_from(duration.as_millis())
+        .ok()
+        .filter(|millis| *millis >= 0)
+        .ok_or_else(|| ConfigError::new(format!("{key} must be a duration of zero or more")))
+}
+
+fn metadata(url: Option<&str>, data: &Path) -> Result<PathBuf, ConfigError> {
+    match url.map(|url| url.split_once(':')) {
+        None => Ok(data.join("metadata.db")),
+        Some(Some(("sqlite", path))) if !path.is_empty() => Ok(PathBuf::from(path)),
+        Some(_) => Err(ConfigError::new("metadata.url must be sqlite:PATH")),
+    }
+}
+
+fn regions(entries: Vec<file::Region>, data: &Path) -> Result<Vec<(RegionId, Location)>, ConfigError> {
+    let mut regions: Vec<(RegionId, Location)> = Vec::new();
+    let entries = if entries.is_empty() { file::default_regions() } else { entries };
+    for entry in entries {
+        let id = RegionId::parse(&entry.id)
+            .map_err(|_| ConfigError::new("region.id must be letters, digits and hyphens"))?;
+        if regions.iter().any(|(other, _)| *other == id) {
+            return Err(ConfigError::new(format!("region {id} is there twice")));
+        }
+        let location = match entry.objects {
+            Some(text) => parsed(Some(&text), &format!("region {id}: objects"), "", "file:PATH or memory:")?,
+            None => Location::File(data.join("objects").join(id.as_str())),
+        };
+        regions.push((id, location));
+    }
+    Ok(regions)
+}
+
+fn buckets(
+    entries: Vec<file::Bucket>,
+    regions: &[(RegionId, Location)],
+) -> Result<BTreeMap<String, BucketConfig>, ConfigError> {
+    let mut buckets = BTreeMap::new();
+    for entry in entries {
+        let name = entry.name;
+        if !is_bucket_name(&name) {
+            return Err(ConfigError::new(
+                "bucket.name must be 3 to 63 lower-case letters, digits and hyphens",
+            ));
+        }
+        let region = RegionId::trusted(entry.region);
+        if !regions.iter().any(|(id, _)| *id == region) {
+            return Err(ConfigError::new(format!("bucket {name}: region is none of the configured ones")));
+        }
+        let key = format!("bucket {name}: objects");
+        let location = parsed(Some(&entry.objects), &key, "", "file:PATH or memory:")?;
+        if buckets.insert(name.clone(), BucketConfig { region, location }).is_some() {
+            return Err(ConfigError::new(format!("bucket {name} is there twice")));
+        }
+    }
+    Ok(buckets)
+}
+
+fn ens_regions(entries: Vec<file::EnsRegionEntry>) -> Vec<EnsRegion> {
+    let entries = if entries.is_empty() { file::default_ens_regions() } else { entries };
+    entries
+        .into_iter()
+        .map(|entry| EnsRegion {
+            area: entry.area.unwrap_or_default(),
+            name: entry.name.unwrap_or_else(|| entry.id.clone()),
+            en_name: entry.en_name.unwrap_or_else(|| entry.id.clone()),
+            province: entry.province.unwrap_or_default(),
+            id: entry.id,
+        })
+        .collect()
+}
+
+fn public_images(entries: Option<Vec<file::PublicImageEntry>>) -> Result<Vec<PublicImage>, ConfigError> {
+    let entries = entries.unwrap_or_else(file::default_public_images);
+    entries.into_iter().map(public_image).collect()
+}
+
+/// Public ids speak: `centos_6_08_64_20G_alibase_20171208` tells the platform and the size.
+fn public_image(entry: file::PublicImageEntry) -> Result<PublicImage, ConfigError> {
+    let id = entry.id;
+    if calotype_core::ids::ImageId::parse(&id).is_err() {
+        return Err(ConfigError::new("public_image.id must be letters, digits, _, - and ."));
+    }
+    if entry.api != "ens" {
+        return Err(ConfigError::new(format!("public_image {id}: api must be \"ens\"")));
+    }
+    let source = match entry.source {
+        Some(text) => match text.split_once('/') {
+            Some((bucket, object)) => Some((bucket.to_owned(), object.to_owned())),
+            None => return Err(ConfigError::new(format!("public_image {id}: source must be BUCKET/OBJECT"))),
+        },
+        None => None,
+    };
+    let said_gib = id.split('_').find_map(|part| part.strip_suffix('G')?.parse().ok());
+    let platform = entry.platform.or_else(|| id.split(['_', '-']).next().map(str::to_owned)).unwrap_or_default();
+    let windows = platform.starts_with("win");
+    Ok(PublicImage {
+        os_type: if windows { "windows" } else { "linux" }.to_owned(),
+        size_gib: entry.size_gib.or(said_gib).unwrap_or(20),
+        platform,
+        source,
+        id,
+    })
+}

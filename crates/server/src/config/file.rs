@@ -1,0 +1,211 @@
+//! The configuration file as it is written.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub listen: Option<String>,
+    pub data: Option<String>,
+    pub metadata: Metadata,
+    pub deletion: Deletion,
+    pub timing: Timing,
+    pub region: Vec<Region>,
+    pub bucket: Vec<Bucket>,
+    pub ens_region: Vec<EnsRegionEntry>,
+    pub public_image: Option<Vec<PublicImageEntry>>,
+    pub account: Vec<AccountEntry>,
+}
+
+impl File {
+    /// The single values, each with its environment variable.
+    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 6] {
+        [
+            ("CALOTYPE_LISTEN", &mut self.listen),
+            ("CALOTYPE_DATA", &mut self.data),
+            ("CALOTYPE_METADATA_URL", &mut self.metadata.url),
+            ("CALOTYPE_DELETION_GRACE", &mut self.deletion.grace),
+            ("CALOTYPE_TIMING_IMAGE", &mut self.timing.image),
+            ("CALOTYPE_TIMING_INSTANCE", &mut self.timing.instance),
+        ]
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Metadata {
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Deletion {
+    pub grace: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Timing {
+    pub image: Option<String>,
+    pub instance: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Region {
+    pub id: String,
+    pub objects: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bucket {
+    pub name: String,
+    pub region: String,
+    pub objects: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnsRegionEntry {
+    pub id: String,
+    pub area: Option<String>,
+    pub name: Option<String>,
+    pub en_name: Option<String>,
+    pub province: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublicImageEntry {
+    pub id: String,
+    pub api: String,
+    pub source: Option<String>,
+    pub platform: Option<String>,
+    pub size_gib: Option<u64>,
+}
+
+/// An account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountEntry {
+    /// Its id.
+    pub id: String,
+    /// The keys of the account itself.
+    #[serde(default)]
+    pub access_key: Vec<AccessKeyEntry>,
+    /// Its users.
+    #[serde(default)]
+    pub user: Vec<UserEntry>,
+    /// Its roles.
+    #[serde(default)]
+    pub role: Vec<RoleEntry>,
+}
+
+/// An access key. Has no `Debug` of its own that would show the secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKeyEntry {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// Whether it may be used.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+impl std::fmt::Debug for AccessKeyEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKeyEntry").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A user of an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserEntry {
+    /// Its name.
+    pub name: String,
+    /// Its id, as refusals show it; the name if absent.
+    pub id: Option<String>,
+    /// Its policies.
+    #[serde(default)]
+    pub policies: Vec<PolicyEntry>,
+    /// Its keys.
+    #[serde(default)]
+    pub access_key: Vec<AccessKeyEntry>,
+}
+
+/// A role of an account.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Its name.
+    pub name: String,
+    /// Who may assume it.
+    pub trust: String,
+    /// Its policies.
+    #[serde(default)]
+    pub policies: Vec<PolicyEntry>,
+}
+
+/// A policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub document: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads the file. The error names the line and the key, but never quotes the line.
+pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::new(format!("cannot read {}: {error}", path.display())))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        ConfigError::new(format!("{}, line {line}: {}", path.display(), error.message()))
+    })
+}
+
+pub(super) fn default_regions() -> Vec<Region> {
+    ["cn-hangzhou", "cn-shanghai", "cn-beijing", "ap-southeast-1"]
+        .map(|id| Region { id: id.to_owned(), objects: None })
+        .into()
+}
+
+pub(super) fn default_ens_regions() -> Vec<EnsRegionEntry> {
+    [
+        ("cn-chenzhou-telecom_unicom_cmcc", "MiddleChina", "\u{90f4}\u{5dde}", "Chenzhou", "Hunan"),
+        ("cn-dalian-unicom", "NorthEastChina", "\u{5927}\u{8fde}\u{8054}\u{901a}", "Dalian Unicom", "Liaoning"),
+    ]
+    .map(|(id, area, name, en_name, province)| EnsRegionEntry {
+        id: id.to_owned(),
+        area: Some(area.to_owned()),
+        name: Some(name.to_owned()),
+        en_name: Some(en_name.to_owned()),
+        province: Some(province.to_owned()),
+    })
+    .into()
+}
+
+pub(super) fn default_public_images() -> Vec<PublicImageEntry> {
+    vec![PublicImageEntry {
+        id: "centos_6_08_64_20G_alibase_20171208".to_owned(),
+        api: "ens".to_owned(),
+        source: None,
+        platform: None,
+        size_gib: None,
+    }]
+}

@@ -1,0 +1,5 @@
+//! demo
+/// run
+pub async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    Ok(())
+}

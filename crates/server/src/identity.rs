@@ -1,0 +1,137 @@
+//! Who may call: accounts, users, their keys and policies.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use calotype_core::ids::AccountId;
+use calotype_core::ram::{Policies, Policy, Principal, PrincipalKind, TrustPolicy};
+
+use crate::config::{AccessKeyEntry, AccountEntry, ConfigError, PolicyEntry};
+use crate::wire::signature::Secret;
+
+/// The account that is used when the configuration names none.
+pub const DEFAULT_ACCOUNT: &str = "1000000000000001";
+
+/// Keys that one user, or one account, may have.
+const ACCESS_KEYS_MAX: usize = 2;
+
+/// Every access key, by its id.
+#[derive(Debug, Default)]
+pub struct Identity {
+    keys: HashMap<String, AccessKey>,
+    accounts: Vec<AccountId>,
+}
+
+/// An access key and whom it stands for.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// Its secret.
+    pub secret: Secret,
+    /// Whether it may be used.
+    pub active: bool,
+    /// Whom it stands for.
+    pub principal: Principal,
+    /// What that one may do.
+    pub policies: Policies,
+}
+
+impl Identity {
+    /// Makes the identities of the configuration's accounts.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for malformed policies, ids that are there twice, empty keys.
+    pub fn of(entries: Vec<AccountEntry>) -> Result<Self, ConfigError> {
+        let mut identity = Self::default();
+        for entry in entries {
+            identity.add_account(entry)?;
+        }
+        Ok(identity)
+    }
+
+    /// Makes an identity of the default account with one key.
+    #[must_use]
+    pub fn default_account(access_key_id: &str, secret: &str) -> Self {
+        let account = AccountId::trusted(DEFAULT_ACCOUNT);
+        let key = AccessKey {
+            secret: Secret::new(secret),
+            active: true,
+            principal: Principal { account: account.clone(), kind: PrincipalKind::Root },
+            policies: Policies::default(),
+        };
+        Self { keys: HashMap::from([(access_key_id.to_owned(), key)]), accounts: vec![account] }
+    }
+
+    /// The key of this id.
+    #[must_use]
+    pub fn key(&self, access_key_id: &str) -> Option<&AccessKey> {
+        self.keys.get(access_key_id)
+    }
+
+    /// Tells whether there is an account of this id.
+    #[must_use]
+    pub fn has_account(&self, id: &AccountId) -> bool {
+        self.accounts.contains(id)
+    }
+
+    fn add_account(&mut self, entry: AccountEntry) -> Result<(), ConfigError> {
+        let account = AccountId::parse(&entry.id)
+            .map_err(|_| ConfigError::new("account.id must be digits, letters and hyphens"))?;
+        if self.accounts.contains(&account) {
+            return Err(ConfigError::new(format!("account {account} is there twice")));
+        }
+        let root = Principal { account: account.clone(), kind: PrincipalKind::Root };
+        self.add_keys(entry.access_key, &root, &Policies::default())?;
+        for user in entry.user {
+            let id = user.id.unwrap_or_else(|| user.name.clone());
+            let what = format!("account {account}, user {}", user.name);
+            let kind = PrincipalKind::User { name: user.name, id };
+            let principal = Principal { account: account.clone(), kind };
+            let policies = Policies { identity: policies(&user.policies, &what)?, session: None };
+            self.add_keys(user.access_key, &principal, &policies)?;
+        }
+        for role in entry.role {
+            let what = format!("account {account}, role {}", role.name);
+            TrustPolicy::parse(&role.trust).map_err(|error| ConfigError::new(format!("{what}: trust: {error}")))?;
+            policies(&role.policies, &what)?;
+        }
+        self.accounts.push(account);
+        Ok(())
+    }
+
+    fn add_keys(
+        &mut self,
+        entries: Vec<AccessKeyEntry>,
+        principal: &Principal,
+        policies: &Policies,
+    ) -> Result<(), ConfigError> {
+        if entries.len() > ACCESS_KEYS_MAX {
+            let text = format!("{} has more than {ACCESS_KEYS_MAX} access keys", principal.arn());
+            return Err(ConfigError::new(text));
+        }
+        for entry in entries {
+            if entry.id.is_empty() || entry.secret.is_empty() {
+                let text = format!("{} has an access key with an empty id or secret", principal.arn());
+                return Err(ConfigError::new(text));
+            }
+            let key = AccessKey {
+                secret: Secret::new(&entry.secret),
+                active: entry.active,
+                principal: principal.clone(),
+                policies: policies.clone(),
+            };
+            if self.keys.insert(entry.id.clone(), key).is_some() {
+                return Err(ConfigError::new(format!("access key {} is there twice", entry.id)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn policies(entries: &[PolicyEntry], what: &str) -> Result<Vec<Arc<Policy>>, ConfigError> {
+    let parse = |entry: &PolicyEntry| {
+        Policy::parse(&entry.name, &entry.document)
+            .map(Arc::new)
+            .map_err(|error| ConfigError::new(format!("{what}, policy {}: {error}", entry.name)))
+    };
+    entries.iter().map(parse).collect()
+}

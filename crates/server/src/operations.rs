@@ -1,0 +1,198 @@
+//! The one way in: every operation, and how a request reaches it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use calotype_core::ram::Context;
+use calotype_core::time::Timestamp;
+use calotype_store::db::StoreError;
+use calotype_store::nonces::SpentNonce;
+use hyper::{HeaderMap, Method, Uri};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::clock::{chance, request_id};
+use crate::identity::AccessKey;
+use crate::products::{Api, Call, Operation, ens, sts};
+use crate::service::Caller;
+use crate::wire::fault::{ErrorRow, Fault, GatewayError};
+use crate::wire::reply::Reply;
+use crate::wire::request::{CLOCK_WINDOW_MS, Claim, Format, Request};
+use crate::wire::signature;
+
+/// Every operation that is served.
+pub const OPERATIONS: &[Operation] = &[
+    ens::create_image::OPERATION,
+    ens::create_snapshot::OPERATION,
+    ens::delete_image::OPERATION,
+    ens::delete_snapshot::OPERATION,
+    ens::describe_ens_regions::OPERATION,
+    ens::describe_image_infos::OPERATION,
+    ens::describe_image_share_permission::OPERATION,
+    ens::describe_images::OPERATION,
+    ens::describe_instances::OPERATION,
+    ens::describe_self_images::OPERATION,
+    ens::describe_snapshots::OPERATION,
+    ens::import_image::OPERATION,
+    ens::list_tag_resources::OPERATION,
+    ens::modify_image_attribute::OPERATION,
+    ens::modify_image_share_permission::OPERATION,
+    ens::reinit_instance::OPERATION,
+    ens::reinit_instances::OPERATION,
+    ens::release_post_paid_instance::OPERATION,
+    ens::release_pre_paid_instance::OPERATION,
+    ens::run_instances::OPERATION,
+    ens::start_instance::OPERATION,
+    ens::start_instances::OPERATION,
+    ens::stop_instance::OPERATION,
+    ens::stop_instances::OPERATION,
+    sts::get_caller_identity::OPERATION,
+];
+
+/// How often a call that met another transaction is tried, the first time included.
+const TRIES_MAX: u32 = 5;
+
+/// The longest user agent that policies see, in bytes.
+const USER_AGENT_BYTES_MAX: usize = 512;
+
+/// A request as it came in, complete.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its target.
+    pub uri: &'a Uri,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, without transfer encoding.
+    pub body: &'a [u8],
+    /// The address it came from.
+    pub peer: Option<IpAddr>,
+}
+
+/// Answers a request, whatever it is.
+pub async fn dispatch(app: &App, incoming: &Incoming<'_>) -> Reply {
+    let now = app.clock.now();
+    let request_id = request_id();
+    let host = host(incoming.headers);
+    let request = match Request::parse(incoming.method, incoming.uri, incoming.headers, incoming.body) {
+        Ok(request) => request,
+        Err((format, error)) => {
+            let fault = Fault::from(error);
+            fault.log(&request_id);
+            return Reply::fault(format, &fault, &request_id, host, "");
+        }
+    };
+    match serve(app, incoming, &request, &request_id, now).await {
+        Ok(body) => Reply::success(request.format, &request.action, &request_id, body),
+        Err(fault) => {
+            fault.log(&request_id);
+            let product = api(&request.version).map_or("", |api| api.product_code);
+            Reply::fault(request.format, &fault, &request_id, host, product)
+        }
+    }
+}
+
+/// Refuses a request that cannot be read.
+#[must_use]
+pub fn refuse(headers: &HeaderMap, row: ErrorRow) -> Reply {
+    let request_id = request_id();
+    let fault = Fault::new(row);
+    fault.log(&request_id);
+    Reply::fault(Format::Json, &fault, &request_id, host(headers), "")
+}
+
+/// Proves the caller, then finds the operation and calls it: a stranger learns nothing about what there is.
+async fn serve(
+    app: &App,
+    incoming: &Incoming<'_>,
+    request: &Request,
+    request_id: &str,
+    now: Timestamp,
+) -> Result<Value, Fault> {
+    let claim = request.claim(now)?;
+    let key = prove(app, &claim, now)?;
+    let operation = find(&request.version, &request.action)?;
+    let context = Context {
+        source_ip: incoming.peer,
+        secure_transport: false,
+        now,
+        user_agent: user_agent(incoming.headers),
+        principal_arn: key.principal.arn(),
+        access_key_id: claim.access_key_id.to_owned(),
+        request_tags: Vec::new(),
+        resource_tags: Vec::new(),
+    };
+    let caller = Caller {
+        principal: key.principal,
+        policies: key.policies,
+        context,
+        action: operation.action,
+        request_id: request_id.to_owned(),
+        nonce: SpentNonce {
+            access_key_id: claim.access_key_id.to_owned(),
+            nonce: claim.nonce.to_owned(),
+            expires: claim.stamped.plus_millis(CLOCK_WINDOW_MS),
+        },
+    };
+    let call = Call { app, caller, params: &request.params, now };
+    let mut tries = 1;
+    loop {
+        match (operation.handler)(&call).await {
+            Err(fault) if tries < TRIES_MAX && is_conflict(&fault) => {
+                tokio::time::sleep(pause(tries)).await;
+                tries += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Proves that the claim is true, and spends its nonce.
+fn prove(app: &App, claim: &Claim<'_>, now: Timestamp) -> Result<AccessKey, GatewayError> {
+    let identity = app.identity();
+    let key = identity.key(claim.access_key_id).ok_or(GatewayError::InvalidAccessKeyIdNotFound)?;
+    if !key.active {
+        return Err(GatewayError::InvalidAccessKeyIdInactive);
+    }
+    if claim.security_token.is_some() {
+        // Permanent keys have no token, and no temporary ones were issued.
+        return Err(GatewayError::InvalidSecurityTokenMalformed);
+    }
+    signature::verify(claim, &key.secret)?;
+    app.nonces.spend(claim.access_key_id, claim.nonce, claim.stamped, now)?;
+    Ok(key.clone())
+}
+
+fn api(version: &str) -> Option<&'static Api> {
+    OPERATIONS.iter().map(|operation| operation.api).find(|api| api.version == version)
+}
+
+fn find(version: &str, action: &str) -> Result<&'static Operation, GatewayError> {
+    let api = api(version).ok_or(GatewayError::InvalidVersion)?;
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.api == api && operation.name == action)
+        .ok_or(GatewayError::InvalidActionNotFound)
+}
+
+fn is_conflict(fault: &Fault) -> bool {
+    let source = fault.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());
+    matches!(source, Some(StoreError::Conflict))
+}
+
+/// Doubling from two milliseconds, half of it by chance.
+fn pause(tries: u32) -> Duration {
+    let [chance] = chance();
+    let whole_us = 2_000_u64 << tries.min(8);
+    Duration::from_micros(whole_us / 2 + whole_us / 2 * u64::from(chance) / 255)
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("user-agent")?.to_str().ok()?;
+    Some(text.chars().take(USER_AGENT_BYTES_MAX).collect())
+}

@@ -1,0 +1,96 @@
+//! Parameters that many ENS operations read in the same way.
+
+use calotype_core::ids::{ImageId, InstanceId, RegionId};
+use calotype_core::name;
+
+use super::error::EnsError;
+use crate::wire::params::Params;
+
+/// A parameter that must be there.
+pub(super) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, EnsError> {
+    params.text(name).ok_or(EnsError::MissingParameter)
+}
+
+/// The one image that is meant. A list of them is refused, because only one may be meant (D8).
+pub(super) fn image_id(params: &Params) -> Result<ImageId, EnsError> {
+    match params.text("ImageId") {
+        Some(text) => ImageId::parse(text).map_err(|_| EnsError::invalid("ImageId")),
+        None if params.iter().any(|(name, _)| name.starts_with("ImageId.")) => {
+            Err(EnsError::invalid("ImageId"))
+        }
+        None => Err(EnsError::MissingParameter),
+    }
+}
+
+/// The one instance that is meant.
+pub(super) fn instance_id(params: &Params) -> Result<InstanceId, EnsError> {
+    InstanceId::parse(required(params, "InstanceId")?).map_err(|_| EnsError::invalid("InstanceId"))
+}
+
+/// The most things in one list.
+const LIST_MAX: usize = 100;
+
+/// The instances that are meant: one or more, joined by commas.
+pub(super) fn instance_ids(params: &Params) -> Result<Vec<InstanceId>, EnsError> {
+    let ids = params.comma_list("InstanceIds");
+    if ids.is_empty() {
+        return Err(EnsError::MissingParameter);
+    }
+    if ids.len() > LIST_MAX {
+        return Err(EnsError::invalid("InstanceIds"));
+    }
+    ids.into_iter().map(|id| InstanceId::parse(id).map_err(|_| EnsError::invalid("InstanceIds"))).collect()
+}
+
+/// Ids to filter by: a JSON array in a text, or one id. Ids have no commas.
+pub(super) fn id_or_list(params: &Params, name: &'static str) -> Result<Vec<String>, EnsError> {
+    let ids = params.json_list(name)?;
+    if ids.len() > LIST_MAX || ids.iter().any(|id| id.contains(',')) {
+        return Err(EnsError::invalid(name));
+    }
+    Ok(ids)
+}
+
+/// The region that the bytes shall lie in, if one is named.
+pub(super) fn target_region(params: &Params) -> Result<Option<RegionId>, EnsError> {
+    let parse = |text| RegionId::parse(text).map_err(|_| EnsError::invalid("TargetOSSRegionId"));
+    params.text("TargetOSSRegionId").map(parse).transpose()
+}
+
+/// A name that must be there and be well-formed.
+pub(super) fn required_name<'a>(params: &'a Params, parameter: &'static str) -> Result<&'a str, EnsError> {
+    let text = required(params, parameter)?;
+    if name::is_valid(text) { Ok(text) } else { Err(EnsError::invalid(parameter)) }
+}
+
+/// A page of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Paging {
+    /// Its number, from 1.
+    pub number: i64,
+    /// Things on a page.
+    pub size: i64,
+}
+
+impl Paging {
+    /// Things on a page, if nothing is said.
+    const SIZE_DEFAULT: i64 = 10;
+
+    /// The page that is asked for.
+    pub(super) fn of(params: &Params, size_max: i64) -> Result<Self, EnsError> {
+        let number = params.integer("PageNumber")?.unwrap_or(1);
+        let size = params.integer("PageSize")?.unwrap_or(Self::SIZE_DEFAULT);
+        if number < 1 || number.checked_mul(size_max).is_none() {
+            return Err(EnsError::invalid("PageNumber"));
+        }
+        if !(1..=size_max).contains(&size) {
+            return Err(EnsError::invalid("PageSize"));
+        }
+        Ok(Self { number, size })
+    }
+
+    /// Things before the page.
+    pub(super) fn offset(self) -> i64 {
+        (self.number - 1) * self.size
+    }
+}

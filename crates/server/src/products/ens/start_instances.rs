@@ -1,0 +1,29 @@
+//! StartInstances: starts several instances.
+
+use calotype_core::instance::PowerState;
+use serde_json::Value;
+
+use super::error::EnsError;
+use super::params::instance_ids;
+use super::render;
+use super::{API, answer};
+use crate::products::{Call, Kind, Operation, Parameter};
+use crate::service::power_instance::power_instances;
+
+/// The operation.
+pub const OPERATION: Operation = Operation {
+    api: &API,
+    name: "StartInstances",
+    action: "ens:StartInstances",
+    parameters: &[
+        Parameter::optional("InstanceIds", Kind::CommaList),
+    ],
+    summary: "Starts instances of the caller, with a result for each.",
+    handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
+};
+
+async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
+    let ids = instance_ids(call.params)?;
+    let results = power_instances(call.app, &call.caller, &ids, PowerState::Running, call.now).await?;
+    Ok(render::instance_responses(&ids, results))
+}

@@ -1,0 +1,101 @@
+//! The straight line of each operation: begin, authorize, load, decide, apply, commit.
+//!
+//! Knows no wire name and no product. Nothing but the refusals of the decisions and [`ServiceError`]
+//! reaches a product.
+
+pub mod caller_identity;
+pub mod create_image;
+pub mod create_snapshot;
+pub mod delete_image;
+pub mod delete_snapshot;
+pub mod describe_ens_regions;
+pub mod describe_images;
+pub mod describe_instances;
+pub mod describe_snapshots;
+pub mod import_image;
+pub mod list_tags;
+pub mod modify_image_attribute;
+pub mod power_instance;
+pub mod reinit_instance;
+pub mod release_instance;
+pub mod run_instances;
+pub mod share_image;
+
+use calotype_core::ids::AccountId;
+use calotype_core::ram::{self, Arn, Authorized, Context, Denied, Policies, Principal};
+use calotype_store::db::{StoreError, Tx};
+use calotype_store::nonces::{self, SpentNonce};
+
+use crate::app::App;
+
+/// A proven caller of one operation.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// What it may do.
+    pub policies: Policies,
+    /// The facts that conditions of policies can ask for.
+    pub context: Context,
+    /// The RAM action of the operation.
+    pub action: &'static str,
+    /// The id of the request.
+    pub request_id: String,
+    /// The nonce that the request was signed with.
+    pub nonce: SpentNonce,
+}
+
+impl Caller {
+    /// The account that the caller acts for.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.principal.account
+    }
+
+    /// Asks RAM whether the caller may do the operation to everything.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn authorize_all(&self) -> Result<Authorized, Box<Denied>> {
+        self.authorize(Arn::all(self.service(), self.account()))
+    }
+
+    /// Asks RAM whether the caller may do the operation to one thing.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn authorize_one(&self, kind: &str, id: &str) -> Result<Authorized, Box<Denied>> {
+        self.authorize(Arn::of(self.service(), self.account(), kind, id))
+    }
+
+    fn authorize(&self, resource: Arn) -> Result<Authorized, Box<Denied>> {
+        ram::authorize(&self.principal, &self.policies, self.action, resource, &self.context).map_err(Box::new)
+    }
+
+    fn service(&self) -> &'static str {
+        self.action.split_once(':').map_or(self.action, |(service, _)| service)
+    }
+}
+
+/// Why an operation was not done; `R` is what its decision may refuse.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError<R> {
+    /// RAM does not allow it.
+    #[error("denied")]
+    Denied(#[from] Box<Denied>),
+    /// The request was seen before.
+    #[error("the request was seen before")]
+    Replayed,
+    /// The decision refused.
+    #[error("refused")]
+    Refused(R),
+    /// The store did not do its part.
+    #[error("store")]
+    Store(#[from] StoreError),
+}
+
+/// Begins a transaction that changes something, and spends the request's nonce with it.
+async fn begin<R>(app: &App, caller: &Caller) -> Result<Tx, ServiceError<R>> {
+    let mut tx = app.db.begin().await?;
+    if nonces::spend(&mut tx, &caller.nonce).await? { Ok(tx) } else { Err(ServiceError::Replayed) }
+}

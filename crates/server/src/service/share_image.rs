@@ -1,0 +1,67 @@
+//! Shares images with accounts, and shows whom they are shared with.
+
+use calotype_core::ids::{AccountId, ImageId};
+use calotype_core::image::Product;
+use calotype_core::share_image::{ShareImage, ShareRefusal, ShareView, decide};
+use calotype_core::time::Timestamp;
+use calotype_store::db::Lock;
+use calotype_store::{images, shares};
+
+use super::{Caller, ServiceError, begin};
+use crate::app::App;
+
+/// Shares an image with accounts and takes shares back; all of it or nothing.
+///
+/// # Errors
+/// [`ServiceError`].
+pub async fn share_image(
+    app: &App,
+    caller: &Caller,
+    product: Product,
+    command: &ShareImage,
+    now: Timestamp,
+) -> Result<(), ServiceError<ShareRefusal>> {
+    caller.authorize_one("image", command.image.as_str())?;
+    let mut tx = begin(app, caller).await?;
+    images::lock(&mut tx, &command.image, Lock::Shared).await?;
+    let view = ShareView {
+        image: images::load(&mut tx, product, &command.image, caller.account()).await?,
+        shares: shares::of_image(&mut tx, &command.image).await?,
+    };
+    let plan = decide(command, &view).map_err(ServiceError::Refused)?;
+    for account in &plan.remove {
+        shares::remove(&mut tx, &command.image, account).await?;
+    }
+    for account in &plan.add {
+        shares::add(&mut tx, &command.image, account, now).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(
+        request_id = caller.request_id,
+        image = %command.image,
+        added = plan.add.len(),
+        removed = plan.remove.len(),
+        "image shared"
+    );
+    Ok(())
+}
+
+/// The accounts that an image of the caller's is shared with, in the order of their ids.
+///
+/// # Errors
+/// [`ServiceError`].
+pub async fn image_shares(
+    app: &App,
+    caller: &Caller,
+    product: Product,
+    image: &ImageId,
+) -> Result<Vec<AccountId>, ServiceError<ShareRefusal>> {
+    caller.authorize_one("image", image.as_str())?;
+    let mut tx = app.db.read().await?;
+    let view = ShareView {
+        image: images::load(&mut tx, product, image, caller.account()).await?,
+        shares: shares::of_image(&mut tx, image).await?,
+    };
+    view.own().map_err(ServiceError::Refused)?;
+    Ok(view.shares)
+}

@@ -1,0 +1,92 @@
+//! The thread that makes groups durable, and the one that moves pages from the log to the file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Mutex;
+
+use super::{Result, Writer, connect, unavailable};
+
+/// Pages in the log from which on it is worth moving them (of 4 KiB each).
+const LOG_PAGES_MAX: i32 = 1_000;
+
+/// Starts both threads. They end when the last sender and the last owner of the writer are gone.
+pub(super) fn start(writer: &Arc<Mutex<Writer>>, path: &Path) -> Result<Sender<()>> {
+    let log_pages = Arc::new(AtomicI32::new(0));
+    let counted = Arc::clone(&log_pages);
+    writer
+        .try_lock()
+        .map_err(unavailable)?
+        .connection
+        .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            counted.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(unavailable)?;
+    let (wake_checkpointer, checkpoints) = channel();
+    let (wake_committer, commits) = channel();
+    let own = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let (for_commits, for_checkpoints) = (Arc::clone(writer), Arc::clone(writer));
+    spawn("calotype-commit", move || commit_groups(&for_commits, &commits, &log_pages, &wake_checkpointer))?;
+    spawn("calotype-checkpoint", move || move_pages(&for_checkpoints, &own, &checkpoints))?;
+    Ok(wake_committer)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(unavailable)?;
+    Ok(())
+}
+
+fn commit_groups(
+    writer: &Mutex<Writer>,
+    commits: &Receiver<()>,
+    log_pages: &AtomicI32,
+    wake_checkpointer: &Sender<()>,
+) {
+    while commits.recv().is_ok() {
+        // Waits behind everybody who is in the line now; they all join the group.
+        let mut turn = writer.blocking_lock();
+        // The wake-ups of those whose group is closed here; a later one comes with a later wake-up.
+        while commits.try_recv().is_ok() {}
+        if !turn.group_open {
+            continue;
+        }
+        let outcome = turn.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+        if outcome.is_err() && !turn.connection.is_autocommit() {
+            drop(turn.connection.execute_batch("ROLLBACK"));
+        }
+        turn.group_open = false;
+        let waiting = std::mem::take(&mut turn.waiting);
+        drop(turn);
+        let failure = outcome.err().map(|error| error.to_string());
+        for durable in waiting {
+            let answer = failure.clone().map_or(Ok(()), |failure| Err(unavailable(failure)));
+            // A caller that stopped waiting does not want to know.
+            drop(durable.send(answer));
+        }
+        if log_pages.load(Ordering::Relaxed) > LOG_PAGES_MAX {
+            log_pages.store(0, Ordering::Relaxed);
+            // It only ends with the process.
+            let _ = wake_checkpointer.send(());
+        }
+    }
+}
+
+/// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages
+/// are moved and nobody writes does the log begin anew instead of growing.
+fn move_pages(writer: &Mutex<Writer>, own: &Connection, checkpoints: &Receiver<()>) {
+    while checkpoints.recv().is_ok() {
+        while checkpoints.try_recv().is_ok() {}
+        for with_turn in [false, true] {
+            let turn = with_turn.then(|| writer.blocking_lock());
+            let moved = own.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            drop(turn);
+            if let Err(error) = moved {
+                tracing::warn!(%error, "pages could not be moved from the log; trying again later");
+            }
+        }
+    }
+}

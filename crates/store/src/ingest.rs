@@ -1,0 +1,212 @@
+//! The one way in for bytes: streamed, checked, hashed once, written under a fresh key.
+//!
+//! Memory does not grow with the size of an image. Nothing here writes a row.
+
+use calotype_core::image::Stage;
+use calotype_core::qcow2::{self, Header};
+use calotype_core::replica::Bytes;
+use futures::{Stream, StreamExt, stream};
+use object_store::WriteMultipart;
+use ring::digest::{Context, SHA256};
+
+use crate::objects::{ObjectError, ObjectKey, Objects};
+
+/// The largest object that is taken, in bytes.
+pub const OBJECT_BYTES_MAX: u64 = 4 << 40;
+
+/// Bytes in one part of an upload.
+const PART_BYTES: usize = 4 << 20;
+
+/// Parts of one upload that are on the way at once.
+const PARTS_MAX: usize = 2;
+
+/// Bytes in a GiB.
+const GIB: u64 = 1 << 30;
+
+/// Why a replica could not be filled.
+#[derive(Debug, thiserror::Error)]
+pub enum FillError {
+    /// The bytes will never do; the text says why, without paths or content.
+    #[error("{0}")]
+    Refused(String),
+    /// A store did not do its part now.
+    #[error("the {} failed", match .0 { Stage::Uploading => "write to the region's store", _ => "read of the source" })]
+    Failed(Stage, #[source] ObjectError),
+}
+
+impl FillError {
+    /// The stage that failed.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Refused(_) => Stage::Packing,
+            Self::Failed(stage, _) => *stage,
+        }
+    }
+
+    /// Whether another attempt can end better.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Failed(_, ObjectError::Failed(_)))
+    }
+
+    fn reading(error: impl Into<ObjectError>) -> Self {
+        Self::Failed(Stage::Packing, error.into())
+    }
+
+    fn writing(error: impl Into<ObjectError>) -> Self {
+        Self::Failed(Stage::Uploading, error.into())
+    }
+}
+
+impl From<qcow2::Refusal> for FillError {
+    fn from(refusal: qcow2::Refusal) -> Self {
+        Self::Refused(refusal.to_string())
+    }
+}
+
+/// Takes an object that nobody has checked: its header before a byte is written, its tables on the
+/// copy, which nobody else can change.
+///
+/// # Errors
+/// [`FillError`]; then nothing that counts was written under `key`, but something may lie there.
+pub async fn import(
+    bucket: &Objects,
+    object: &str,
+    target: &Objects,
+    key: &ObjectKey,
+) -> Result<Bytes, FillError> {
+    let source = match bucket.get(object).await {
+        Ok(source) => source,
+        Err(ObjectError::NotFound) => return Err(FillError::Refused("the object does not exist".to_owned())),
+        Err(error) => return Err(FillError::reading(error)),
+    };
+    let size_bytes = source.meta.size;
+    if size_bytes > OBJECT_BYTES_MAX {
+        return Err(FillError::Refused(format!("the object is larger than {OBJECT_BYTES_MAX} bytes")));
+    }
+    let mut parts = source.into_stream().map(|part| part.map_err(FillError::reading));
+    let prefix = read_prefix(&mut parts).await?;
+    let header = Header::parse(&prefix)?;
+    header.check_length(size_bytes)?;
+    let all = stream::once(async { Ok(bytes::Bytes::from(prefix)) }).chain(parts);
+    let sha256 = write(all, size_bytes, target, key).await?;
+    check_tables(&header, size_bytes, target, key).await?;
+    Ok(Bytes { size_bytes, sha256, virtual_size_bytes: header.virtual_size_bytes() })
+}
+
+/// Copies a replica's bytes, and makes sure that they are the ones that were recorded.
+///
+/// # Errors
+/// [`FillError`], as [`import`].
+pub async fn copy(
+    origin: &Objects,
+    origin_key: &ObjectKey,
+    expected: &Bytes,
+    target: &Objects,
+    key: &ObjectKey,
+) -> Result<Bytes, FillError> {
+    let source = origin.open_replica(origin_key).await.map_err(FillError::reading)?;
+    let parts = source.into_stream().map(|part| part.map_err(FillError::reading));
+    let sha256 = write(parts, expected.size_bytes, target, key).await?;
+    if sha256 != expected.sha256 {
+        return Err(FillError::Refused("the source's bytes are not the ones that were recorded".to_owned()));
+    }
+    Ok(expected.clone())
+}
+
+/// Makes an empty disk.
+///
+/// # Errors
+/// [`FillError::Failed`].
+pub async fn blank(size_gib: u64, target: &Objects, key: &ObjectKey) -> Result<Bytes, FillError> {
+    let virtual_size_bytes = size_gib.saturating_mul(GIB);
+    let whole = bytes::Bytes::from(qcow2::minimal(virtual_size_bytes));
+    let size_bytes = whole.len() as u64;
+    let sha256 = write(stream::iter([Ok(whole)]), size_bytes, target, key).await?;
+    Ok(Bytes { size_bytes, sha256, virtual_size_bytes })
+}
+
+/// Reads until the header can be judged, or the object ends.
+async fn read_prefix(
+    parts: &mut (impl Stream<Item = Result<bytes::Bytes, FillError>> + Unpin),
+) -> Result<Vec<u8>, FillError> {
+    let mut prefix = Vec::new();
+    while prefix.len() < qcow2::HEADER_BYTES {
+        match parts.next().await {
+            Some(part) => prefix.extend_from_slice(&part?),
+            None => break,
+        }
+    }
+    Ok(prefix)
+}
+
+/// Streams parts to the store and gives their SHA-256 in lower-case hexadecimal digits.
+async fn write(
+    parts: impl Stream<Item = Result<bytes::Bytes, FillError>>,
+    size_bytes: u64,
+    target: &Objects,
+    key: &ObjectKey,
+) -> Result<String, FillError> {
+    let mut upload = target.upload(key, PART_BYTES).await.map_err(FillError::writing)?;
+    match pump(parts, size_bytes, &mut upload).await {
+        Ok(sha256) => {
+            upload.finish().await.map_err(FillError::writing)?;
+            Ok(sha256)
+        }
+        Err(error) => {
+            // What an abort leaves is erased with the key.
+            drop(upload.abort().await);
+            Err(error)
+        }
+    }
+}
+
+async fn pump(
+    parts: impl Stream<Item = Result<bytes::Bytes, FillError>>,
+    size_bytes: u64,
+    upload: &mut WriteMultipart,
+) -> Result<String, FillError> {
+    let mut digest = Context::new(&SHA256);
+    let mut seen_bytes: u64 = 0;
+    let mut parts = std::pin::pin!(parts);
+    while let Some(part) = parts.next().await {
+        let part = part?;
+        seen_bytes += part.len() as u64;
+        digest.update(&part);
+        upload.wait_for_capacity(PARTS_MAX).await.map_err(FillError::writing)?;
+        upload.put(part);
+    }
+    if seen_bytes != size_bytes {
+        return Err(FillError::Refused(format!(
+            "the source gave {seen_bytes} bytes where {size_bytes} were announced"
+        )));
+    }
+    Ok(hex(digest.finish().as_ref()))
+}
+
+/// Checks that every table and cluster that the image names lies within it, table by table.
+async fn check_tables(
+    header: &Header,
+    size_bytes: u64,
+    target: &Objects,
+    key: &ObjectKey,
+) -> Result<(), FillError> {
+    let refcounts = target.read_range(key, header.refcount_range()).await.map_err(FillError::writing)?;
+    header.check_refcounts(&refcounts, size_bytes)?;
+    let l1 = target.read_range(key, header.l1_range()).await.map_err(FillError::writing)?;
+    for offset in header.l2_offsets(&l1, size_bytes)? {
+        let l2 = target.read_range(key, header.l2_range(offset)).await.map_err(FillError::writing)?;
+        header.check_l2(&l2, size_bytes)?;
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

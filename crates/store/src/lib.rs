@@ -1,0 +1,17 @@
+//! Everything durable in Calotype: rows in a database, bytes in stores of objects.
+//!
+//! This is the only crate that names SQL, a driver or a store of objects. It decides nothing.
+
+pub mod db;
+pub mod deletions;
+pub mod images;
+pub mod ingest;
+pub mod instances;
+mod migrations;
+pub mod nonces;
+pub mod objects;
+pub mod replicas;
+pub mod shares;
+pub mod snapshots;
+pub mod tags;
+pub mod usages;

@@ -1,0 +1,144 @@
+CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    product TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    stage TEXT,
+    reason TEXT,
+    name TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    compute_type TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    os_type TEXT NOT NULL,
+    os_version TEXT NOT NULL,
+    region TEXT NOT NULL,
+    virtual_size_bytes BIGINT,
+    stored_size_bytes BIGINT,
+    source_instance TEXT,
+    source_snapshot TEXT,
+    created_ms BIGINT NOT NULL,
+    deleted_ms BIGINT
+);
+CREATE INDEX images_by_owner ON images (owner, product, id);
+
+CREATE TABLE shares (
+    image_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    PRIMARY KEY (image_id, account_id)
+);
+CREATE INDEX shares_by_account ON shares (account_id, image_id);
+
+CREATE TABLE usages (
+    image_id TEXT NOT NULL,
+    consumer_id TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    consumer_kind TEXT NOT NULL,
+    consumer_owner TEXT NOT NULL,
+    in_progress BIGINT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    PRIMARY KEY (image_id, consumer_id, origin)
+);
+CREATE INDEX usages_by_consumer ON usages (consumer_id);
+
+CREATE TABLE replicas (
+    id TEXT PRIMARY KEY,
+    holder_kind TEXT NOT NULL,
+    holder_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    state TEXT NOT NULL,
+    source_kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    object_key TEXT,
+    size_bytes BIGINT,
+    sha256 TEXT,
+    virtual_size_bytes BIGINT,
+    attempt BIGINT NOT NULL,
+    last_error TEXT,
+    due_ms BIGINT,
+    lease_owner TEXT,
+    lease_until_ms BIGINT
+);
+CREATE INDEX replicas_by_holder ON replicas (holder_id);
+CREATE INDEX replicas_due ON replicas (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX replicas_copying_from ON replicas (source) WHERE state = 'copying';
+
+CREATE TABLE deletions (
+    id TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL,
+    product TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    shares TEXT NOT NULL,
+    accepted_ms BIGINT NOT NULL,
+    erase_from_ms BIGINT NOT NULL,
+    completed_ms BIGINT
+);
+CREATE INDEX deletions_by_image ON deletions (image_id);
+
+CREATE TABLE instances (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    reinit_image_id TEXT,
+    power TEXT NOT NULL,
+    transition TEXT NOT NULL,
+    settles_ms BIGINT NOT NULL,
+    charge_type TEXT NOT NULL,
+    deletion_protection BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    ens_region TEXT NOT NULL,
+    instance_type TEXT NOT NULL,
+    echo TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    due_ms BIGINT
+);
+CREATE INDEX instances_by_owner ON instances (owner, id);
+CREATE INDEX instances_due ON instances (due_ms) WHERE due_ms IS NOT NULL;
+
+CREATE TABLE disks (
+    id TEXT PRIMARY KEY,
+    instance_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    category TEXT NOT NULL,
+    size_gib BIGINT NOT NULL
+);
+CREATE INDEX disks_by_instance ON disks (instance_id, position);
+
+CREATE TABLE tags (
+    resource_kind TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    tag_key TEXT NOT NULL,
+    tag_value TEXT NOT NULL,
+    PRIMARY KEY (resource_kind, resource_id, tag_key)
+);
+
+CREATE TABLE snapshots (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    disk_id TEXT NOT NULL,
+    instance_id TEXT NOT NULL,
+    ens_region TEXT NOT NULL,
+    disk_category TEXT NOT NULL,
+    size_gib BIGINT NOT NULL,
+    architecture TEXT NOT NULL,
+    compute_type TEXT NOT NULL,
+    platform TEXT NOT NULL,
+    os_type TEXT NOT NULL,
+    os_version TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
+);
+CREATE INDEX snapshots_by_owner ON snapshots (owner, id);
+
+CREATE TABLE nonces (
+    expires_ms BIGINT NOT NULL,
+    access_key_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    PRIMARY KEY (expires_ms, access_key_id, nonce)
+);

@@ -1,0 +1,63 @@
+//! Nonces of requests that changed something, kept so that a restart does not open a door to replays.
+//!
+//! The key begins with the time of expiry, which follows from the signed time of the request: rows lie
+//! in the order in which they come and go, and a replayed request meets its own row.
+
+use calotype_core::time::Timestamp;
+
+use crate::db::{Result, Tx};
+
+/// A nonce that was spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentNonce {
+    /// The access key that signed with it.
+    pub access_key_id: String,
+    /// The nonce.
+    pub nonce: String,
+    /// Until when it must be remembered.
+    pub expires: Timestamp,
+}
+
+/// Spends a nonce with the transaction; `false` if it was spent before.
+///
+/// # Errors
+/// Any [`crate::db::StoreError`].
+pub async fn spend(tx: &mut Tx, nonce: &SpentNonce) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "INSERT INTO nonces (expires_ms, access_key_id, nonce) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            &[nonce.expires.as_millis().into(), (&nonce.access_key_id).into(), (&nonce.nonce).into()],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Every nonce that must still be remembered at `now`.
+///
+/// # Errors
+/// Any [`crate::db::StoreError`].
+pub async fn live(tx: &mut Tx, now: Timestamp) -> Result<Vec<SpentNonce>> {
+    let rows = tx
+        .query(
+            "SELECT access_key_id, nonce, expires_ms FROM nonces WHERE expires_ms >= $1",
+            &[now.as_millis().into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(SpentNonce {
+                access_key_id: row.text(0)?.to_owned(),
+                nonce: row.text(1)?.to_owned(),
+                expires: Timestamp::from_millis(row.integer(2)?),
+            })
+        })
+        .collect()
+}
+
+/// Forgets nonces that expired before `now`; gives how many.
+///
+/// # Errors
+/// Any [`crate::db::StoreError`].
+pub async fn forget_expired(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    tx.execute("DELETE FROM nonces WHERE expires_ms < $1", &[now.as_millis().into()]).await
+}

@@ -1,0 +1,456 @@
+//! Replicas: the rows that are at once the record of bytes and the task that fills or erases them.
+//!
+//! A task is due when `due_ms` has passed. Claiming it moves `due_ms` to the end of the lease, so a
+//! worker that dies leaves a task that becomes due again by itself.
+
+use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId};
+use calotype_core::replica::{Bytes, Holder, NewReplica, Source};
+use calotype_core::time::Timestamp;
+
+use crate::db::{Result, Row, StoreError, Tx};
+use crate::objects::ObjectKey;
+
+/// A worker's hold on a task.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// Who holds it: an id that no other process ever has.
+    pub owner: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// The bytes that a claimed replica is copied from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The region they lie in.
+    pub region: RegionId,
+    /// Their key.
+    pub key: ObjectKey,
+    /// What they must be.
+    pub bytes: Bytes,
+}
+
+/// A replica claimed for filling.
+#[derive(Clone, Debug)]
+pub struct FillTask {
+    /// The replica.
+    pub id: ReplicaId,
+    /// What it belongs to.
+    pub holder: Holder,
+    /// The region to write to.
+    pub region: RegionId,
+    /// Where the bytes come from.
+    pub source: Source,
+    /// For a copy, where the bytes lie; `None` if they are gone.
+    pub origin: Option<Origin>,
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+    /// The key to write under: this attempt's own.
+    pub key: ObjectKey,
+    /// The key that an earlier attempt may have left something under.
+    pub stale_key: Option<ObjectKey>,
+}
+
+/// A replica claimed for erasing.
+#[derive(Clone, Debug)]
+pub struct EraseTask {
+    /// The replica.
+    pub id: ReplicaId,
+    /// What it belonged to.
+    pub holder: Holder,
+    /// The region to erase in.
+    pub region: RegionId,
+    /// The key; `None` if nothing was ever written.
+    pub key: Option<ObjectKey>,
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+}
+
+/// Writes a replica that is to be filled from `due` on.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the id exists.
+pub async fn insert(tx: &mut Tx, replica: &NewReplica, due: Timestamp) -> Result<()> {
+    let (holder_kind, holder_id) = holder_to_text(&replica.holder);
+    let (source_kind, source) = source_to_text(&replica.source);
+    tx.execute_one(
+        "INSERT INTO replicas (id, holder_kind, holder_id, region, state, source_kind, source, attempt, due_ms) \
+         VALUES ($1, $2, $3, $4, 'copying', $5, $6, 0, $7)",
+        &[
+            replica.id.as_str().into(),
+            holder_kind.into(),
+            holder_id.into(),
+            replica.region.as_str().into(),
+            source_kind.into(),
+            (&source).into(),
+            due.as_millis().into(),
+        ],
+    )
+    .await
+}
+
+/// The replicas of an image that are not erased, in the order of their ids.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<ReplicaId>> {
+    let rows = tx
+        .query(
+            "SELECT id FROM replicas WHERE holder_id = $1 AND state <> 'erased' ORDER BY id",
+            &[image.as_str().into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(ReplicaId::trusted(row.text(0)?))).collect()
+}
+
+/// An available replica of an image or a snapshot, and its region.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn available(tx: &mut Tx, holder_id: &str) -> Result<Option<(ReplicaId, RegionId)>> {
+    let row = tx
+        .query_opt(
+            "SELECT id, region FROM replicas WHERE holder_id = $1 AND state = 'available' ORDER BY id",
+            &[holder_id.into()],
+        )
+        .await?;
+    row.map(|row| Ok((ReplicaId::trusted(row.text(0)?), RegionId::trusted(row.text(1)?)))).transpose()
+}
+
+/// Writes that the bytes of a deleted image or snapshot are to be erased, from `from` on; where they are
+/// being written at this moment, from the end of that lease on.
+pub(crate) async fn erase_all(tx: &mut Tx, holder_id: &str, from: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE replicas SET state = 'erasing', attempt = 0, last_error = NULL, lease_owner = NULL, \
+         due_ms = CASE WHEN lease_until_ms > $2 THEN lease_until_ms ELSE $2 END \
+         WHERE holder_id = $1 AND state NOT IN ('erasing', 'erased')",
+        &[holder_id.into(), from.as_millis().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Claims up to `limit` replicas for filling, the longest due first.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64) -> Result<Vec<FillTask>> {
+    let rows = tx
+        .query(
+            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.object_key, r.attempt, r.source_kind, r.source, \
+             o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes \
+             FROM replicas r LEFT JOIN replicas o ON r.source_kind = 'replica' AND o.id = r.source \
+             AND o.state IN ('available', 'erasing') \
+             WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'copying' ORDER BY r.due_ms LIMIT $2",
+            &[now.as_millis().into(), limit.into()],
+        )
+        .await?;
+    let mut tasks = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let task = fill_task(row)?;
+        take(tx, &task.id, "copying", task.attempt, Some(task.key.as_str()), lease).await?;
+        tasks.push(task);
+    }
+    Ok(tasks)
+}
+
+/// Claims up to `limit` replicas for erasing, the longest due first. Only bytes of deleted images and
+/// snapshots are ever claimed, and none that a copy is still being made from.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn claim_erasures(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64) -> Result<Vec<EraseTask>> {
+    let rows = tx
+        .query(
+            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.object_key, r.attempt FROM replicas r \
+             WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'erasing' \
+             AND NOT EXISTS (SELECT 1 FROM replicas c WHERE c.source = r.id AND c.state = 'copying') \
+             AND NOT EXISTS (SELECT 1 FROM images i WHERE i.id = r.holder_id AND i.deleted_ms IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.id = r.holder_id) \
+             ORDER BY r.due_ms LIMIT $2",
+            &[now.as_millis().into(), limit.into()],
+        )
+        .await?;
+    let mut tasks = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let task = EraseTask {
+            id: ReplicaId::trusted(row.text(0)?),
+            holder: holder_from_text(row.text(1)?, row.text(2)?)?,
+            region: RegionId::trusted(row.text(3)?),
+            key: row.text_opt(4)?.map(ObjectKey::trusted),
+            attempt: attempt(row, 5)? + 1,
+        };
+        let key = task.key.as_ref().map(ObjectKey::as_str);
+        take(tx, &task.id, "erasing", task.attempt, key, lease).await?;
+        tasks.push(task);
+    }
+    Ok(tasks)
+}
+
+async fn take(
+    tx: &mut Tx,
+    id: &ReplicaId,
+    state: &'static str,
+    attempt: u32,
+    key: Option<&str>,
+    lease: &Lease,
+) -> Result<()> {
+    tx.execute_one(
+        "UPDATE replicas SET attempt = $3, object_key = $4, lease_owner = $5, lease_until_ms = $6, due_ms = $6 \
+         WHERE id = $1 AND state = $2 AND attempt = $3 - 1",
+        &[
+            id.as_str().into(),
+            state.into(),
+            i64::from(attempt).into(),
+            key.into(),
+            (&lease.owner).into(),
+            lease.until.as_millis().into(),
+        ],
+    )
+    .await
+}
+
+/// Holds a task longer; `false` if it is no longer this worker's.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn renew(tx: &mut Tx, id: &ReplicaId, attempt: u32, lease: &Lease) -> Result<bool> {
+    let changed = tx
+        .execute(
+            "UPDATE replicas SET lease_until_ms = $4, due_ms = $4 \
+             WHERE id = $1 AND attempt = $2 AND lease_owner = $3",
+            &[
+                id.as_str().into(),
+                i64::from(attempt).into(),
+                (&lease.owner).into(),
+                lease.until.as_millis().into(),
+            ],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Writes that a replica has its bytes.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the task is no longer this worker's: then the bytes are nobody's.
+pub async fn record_filled(
+    tx: &mut Tx,
+    id: &ReplicaId,
+    attempt: u32,
+    owner: &str,
+    bytes: &Bytes,
+) -> Result<()> {
+    tx.execute_one(
+        "UPDATE replicas SET state = 'available', size_bytes = $4, sha256 = $5, virtual_size_bytes = $6, \
+         last_error = NULL, due_ms = NULL, lease_owner = NULL, lease_until_ms = NULL \
+         WHERE id = $1 AND attempt = $2 AND lease_owner = $3 AND state = 'copying'",
+        &[
+            id.as_str().into(),
+            i64::from(attempt).into(),
+            owner.into(),
+            i64::try_from(bytes.size_bytes).unwrap_or(i64::MAX).into(),
+            (&bytes.sha256).into(),
+            i64::try_from(bytes.virtual_size_bytes).unwrap_or(i64::MAX).into(),
+        ],
+    )
+    .await
+}
+
+/// Writes that filling a replica has failed for good.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the task is no longer this worker's.
+pub async fn record_failed(
+    tx: &mut Tx,
+    id: &ReplicaId,
+    attempt: u32,
+    owner: &str,
+    error: &str,
+) -> Result<()> {
+    tx.execute_one(
+        "UPDATE replicas SET state = 'failed', last_error = $4, due_ms = NULL, lease_owner = NULL, \
+         lease_until_ms = NULL WHERE id = $1 AND attempt = $2 AND lease_owner = $3 AND state = 'copying'",
+        &[id.as_str().into(), i64::from(attempt).into(), owner.into(), error.into()],
+    )
+    .await
+}
+
+/// Writes that an attempt has failed, and when the next one is due.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the task is no longer this worker's.
+pub async fn record_retry(
+    tx: &mut Tx,
+    id: &ReplicaId,
+    attempt: u32,
+    owner: &str,
+    error: &str,
+    due: Timestamp,
+) -> Result<()> {
+    tx.execute_one(
+        "UPDATE replicas SET last_error = $4, due_ms = $5, lease_owner = NULL, lease_until_ms = NULL \
+         WHERE id = $1 AND attempt = $2 AND lease_owner = $3",
+        &[
+            id.as_str().into(),
+            i64::from(attempt).into(),
+            owner.into(),
+            error.into(),
+            due.as_millis().into(),
+        ],
+    )
+    .await
+}
+
+/// Writes that the bytes of a replica are erased.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the task is no longer this worker's.
+pub async fn record_erased(tx: &mut Tx, id: &ReplicaId, attempt: u32, owner: &str) -> Result<()> {
+    tx.execute_one(
+        "UPDATE replicas SET state = 'erased', last_error = NULL, due_ms = NULL, lease_owner = NULL, \
+         lease_until_ms = NULL WHERE id = $1 AND attempt = $2 AND lease_owner = $3 AND state = 'erasing'",
+        &[id.as_str().into(), i64::from(attempt).into(), owner.into()],
+    )
+    .await
+}
+
+/// Frees every lease: what was held is due at once. Only for a process that knows that it is the only
+/// one, at its start.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn release_leases(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE replicas SET lease_owner = NULL, lease_until_ms = NULL, due_ms = $1 WHERE lease_owner IS NOT NULL",
+        &[now.as_millis().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// When the next task on a replica in this state (`copying` or `erasing`) is due.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn next_due(tx: &mut Tx, state: &'static str) -> Result<Option<Timestamp>> {
+    let row = tx
+        .query_opt(
+            "SELECT MIN(due_ms) FROM replicas WHERE due_ms IS NOT NULL AND state = $1",
+            &[state.into()],
+        )
+        .await?;
+    let due = row.map_or(Ok(None), |row| row.integer_opt(0))?;
+    Ok(due.map(Timestamp::from_millis))
+}
+
+/// A replica as the record of bytes, for comparing records with bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The replica.
+    pub id: ReplicaId,
+    /// Its region.
+    pub region: RegionId,
+    /// Its state: `copying`, `available`, `failed`, `erasing` or `erased`.
+    pub state: String,
+    /// The key of its bytes.
+    pub key: Option<ObjectKey>,
+    /// Their length.
+    pub size_bytes: Option<i64>,
+    /// Their SHA-256.
+    pub sha256: Option<String>,
+}
+
+/// Every replica that is not erased, in the order of their ids, after the one given.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn records(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Record>> {
+    let rows = tx
+        .query(
+            "SELECT id, region, state, object_key, size_bytes, sha256 FROM replicas \
+             WHERE id > $1 AND state <> 'erased' ORDER BY id LIMIT $2",
+            &[after.into(), limit.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Record {
+                id: ReplicaId::trusted(row.text(0)?),
+                region: RegionId::trusted(row.text(1)?),
+                state: row.text(2)?.to_owned(),
+                key: row.text_opt(3)?.map(ObjectKey::trusted),
+                size_bytes: row.integer_opt(4)?,
+                sha256: row.text_opt(5)?.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+fn fill_task(row: &Row) -> Result<FillTask> {
+    let id = ReplicaId::trusted(row.text(0)?);
+    let attempt = attempt(row, 5)? + 1;
+    let origin = match (row.text_opt(8)?, row.text_opt(9)?, row.integer_opt(10)?, row.text_opt(11)?) {
+        (Some(region), Some(key), Some(size), Some(sha256)) => Some(Origin {
+            region: RegionId::trusted(region),
+            key: ObjectKey::trusted(key),
+            bytes: Bytes {
+                size_bytes: size.unsigned_abs(),
+                sha256: sha256.to_owned(),
+                virtual_size_bytes: row.integer(12)?.unsigned_abs(),
+            },
+        }),
+        _ => None,
+    };
+    Ok(FillTask {
+        key: ObjectKey::fresh(&id, attempt),
+        holder: holder_from_text(row.text(1)?, row.text(2)?)?,
+        region: RegionId::trusted(row.text(3)?),
+        stale_key: row.text_opt(4)?.map(ObjectKey::trusted),
+        source: source_from_text(row.text(6)?, row.text(7)?)?,
+        origin,
+        attempt,
+        id,
+    })
+}
+
+fn attempt(row: &Row, column: usize) -> Result<u32> {
+    u32::try_from(row.integer(column)?).map_err(|_| StoreError::Corrupt("attempt out of range".to_owned()))
+}
+
+fn holder_to_text(holder: &Holder) -> (&'static str, &str) {
+    match holder {
+        Holder::Image(id) => ("image", id.as_str()),
+        Holder::Snapshot(id) => ("snapshot", id.as_str()),
+    }
+}
+
+fn holder_from_text(kind: &str, id: &str) -> Result<Holder> {
+    match kind {
+        "image" => Ok(Holder::Image(ImageId::trusted(id))),
+        "snapshot" => Ok(Holder::Snapshot(SnapshotId::trusted(id))),
+        other => Err(StoreError::Corrupt(format!("unknown holder kind {other}"))),
+    }
+}
+
+fn source_to_text(source: &Source) -> (&'static str, String) {
+    match source {
+        // Bucket names have no slash; object keys may.
+        Source::Bucket { bucket, object } => ("bucket", format!("{bucket}/{object}")),
+        Source::Replica(id) => ("replica", id.as_str().to_owned()),
+        Source::Blank { size_gib } => ("blank", size_gib.to_string()),
+    }
+}
+
+fn source_from_text(kind: &str, text: &str) -> Result<Source> {
+    let corrupt = || StoreError::Corrupt(format!("unknown source of kind {kind}"));
+    match kind {
+        "bucket" => {
+            let (bucket, object) = text.split_once('/').ok_or_else(corrupt)?;
+            Ok(Source::Bucket { bucket: bucket.to_owned(), object: object.to_owned() })
+        }
+        "replica" => Ok(Source::Replica(ReplicaId::trusted(text))),
+        "blank" => Ok(Source::Blank { size_gib: text.parse().map_err(|_| corrupt())? }),
+        _ => Err(corrupt()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Usages: what uses an image now. In-use checks read this table and nothing else.
+
+use calotype_core::ids::{AccountId, ImageId};
+use calotype_core::time::Timestamp;
+use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
+
+use crate::db::{Result, Row, StoreError, Tx};
+
+/// The live uses of an image, the oldest first.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<Usage>> {
+    let rows = tx
+        .query(
+            "SELECT image_id, consumer_kind, consumer_id, consumer_owner, origin, in_progress, since_ms \
+             FROM usages WHERE image_id = $1 ORDER BY since_ms, consumer_id",
+            &[image.as_str().into()],
+        )
+        .await?;
+    rows.iter().map(usage).collect()
+}
+
+/// Writes that a use begins.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if the consumer has such a use already.
+pub async fn insert(tx: &mut Tx, usage: &Usage) -> Result<()> {
+    tx.execute_one(
+        "INSERT INTO usages (image_id, consumer_id, origin, consumer_kind, consumer_owner, in_progress, \
+         since_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            usage.image.as_str().into(),
+            (&usage.consumer).into(),
+            origin_to_text(usage.origin).into(),
+            kind_to_text(usage.consumer_kind).into(),
+            usage.consumer_owner.as_str().into(),
+            usage.in_progress.into(),
+            usage.since.as_millis().into(),
+        ],
+    )
+    .await
+}
+
+/// Writes that a consumer is being switched to an image: a use in progress.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn begin_switch(tx: &mut Tx, usage: &Usage) -> Result<()> {
+    // A consumer that was switched to this image before already has the row.
+    tx.execute(
+        "DELETE FROM usages WHERE image_id = $1 AND consumer_id = $2 AND origin = 'switched'",
+        &[usage.image.as_str().into(), (&usage.consumer).into()],
+    )
+    .await?;
+    insert(tx, usage).await
+}
+
+/// Writes that the switch of a consumer is done: the image it was switched to is its only one.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if no switch was in progress.
+pub async fn end_switch(tx: &mut Tx, consumer: &str) -> Result<()> {
+    tx.execute("DELETE FROM usages WHERE consumer_id = $1 AND in_progress = 0", &[consumer.into()]).await?;
+    tx.execute_one("UPDATE usages SET in_progress = 0 WHERE consumer_id = $1", &[consumer.into()]).await
+}
+
+/// Writes that a consumer uses nothing any more.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn end(tx: &mut Tx, consumer: &str) -> Result<()> {
+    tx.execute("DELETE FROM usages WHERE consumer_id = $1", &[consumer.into()]).await?;
+    Ok(())
+}
+
+fn usage(row: &Row) -> Result<Usage> {
+    Ok(Usage {
+        image: ImageId::trusted(row.text(0)?),
+        consumer_kind: match row.text(1)? {
+            "instance" => ConsumerKind::Instance,
+            other => return Err(StoreError::Corrupt(format!("unknown consumer kind {other}"))),
+        },
+        consumer: row.text(2)?.to_owned(),
+        consumer_owner: AccountId::trusted(row.text(3)?),
+        origin: match row.text(4)? {
+            "created" => UsageOrigin::Created,
+            "switched" => UsageOrigin::Switched,
+            other => return Err(StoreError::Corrupt(format!("unknown usage origin {other}"))),
+        },
+        in_progress: row.integer(5)? != 0,
+        since: Timestamp::from_millis(row.integer(6)?),
+    })
+}
+
+fn origin_to_text(origin: UsageOrigin) -> &'static str {
+    match origin {
+        UsageOrigin::Created => "created",
+        UsageOrigin::Switched => "switched",
+    }
+}
+
+fn kind_to_text(kind: ConsumerKind) -> &'static str {
+    match kind {
+        ConsumerKind::Instance => "instance",
+    }
+}
