@@ -206,7 +206,8 @@ fn public_image(
 
 /// Makes the data folder and locks it: two processes must never use one.
 fn take_folder(data: &Path) -> Result<File, OpenError> {
-    let failed = |source| OpenError::Folder { what: format!("cannot use the data folder {}", data.display()), source };
+    let failed =
+        |source| OpenError::Folder { what: format!("cannot use the data folder {}", data.display()), source };
     std::fs::create_dir_all(data).map_err(failed)?;
     let lock = File::create(data.join("lock")).map_err(failed)?;
     match lock.try_lock() {
@@ -280,8 +281,7 @@ fn parse_credentials(text: &str) -> Option<(String, String)> {
 fn write_credentials(path: &Path, id: &str, secret: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let unfinished = path.with_extension("new");
-    let mut file =
-        File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     writeln!(file, "access_key_id = \"{id}\"\naccess_key_secret = \"{secret}\"")?;
     file.sync_all()?;
     std::fs::rename(unfinished, path)

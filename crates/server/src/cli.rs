@@ -90,14 +90,14 @@ fn log_to_stderr() {
 }
 
 async fn serve(arguments: Serve) -> Outcome {
-    let overrides =
-        Overrides { config: arguments.config, data: arguments.data, listen: arguments.listen };
+    let overrides = Overrides { config: arguments.config, data: arguments.data, listen: arguments.listen };
     let load = move || Config::load(&overrides, |name| std::env::var(name).ok());
     let config = load()?;
     let (listen, data) = (config.listen, config.data.clone());
     let has_accounts = config.identity.is_some();
     let app = App::open(config, Clock::System).await?;
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     if has_accounts {
         println!("accounts are those of the configuration file");
@@ -157,6 +157,9 @@ fn operations(json: bool) {
     }
     for operation in OPERATIONS {
         let api = operation.api;
-        println!("{:4} {}  {:30} {:36} {}", api.name, api.version, operation.name, operation.action, operation.summary);
+        println!(
+            "{:4} {}  {:30} {:36} {}",
+            api.name, api.version, operation.name, operation.action, operation.summary
+        );
     }
 }

@@ -102,7 +102,9 @@ impl Client {
         let request = Request::post("/")
             .header("host", self.server.to_string())
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(Full::new(Bytes::from(encode::query(signed.iter().map(|(name, value)| (name.as_str(), value.as_str()))))))
+            .body(Full::new(Bytes::from(encode::query(
+                signed.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            ))))
             .map_err(NoAnswer::because)?;
         self.send(request).await
     }

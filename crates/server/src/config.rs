@@ -143,7 +143,12 @@ impl Config {
         let data = PathBuf::from(file.data.take().unwrap_or_else(|| "calotype-data".to_owned()));
         let regions = regions(std::mem::take(&mut file.region), &data)?;
         Ok(Self {
-            listen: parsed(file.listen.as_deref(), "listen", "127.0.0.1:8470", "an address such as 127.0.0.1:8470")?,
+            listen: parsed(
+                file.listen.as_deref(),
+                "listen",
+                "127.0.0.1:8470",
+                "an address such as 127.0.0.1:8470",
+            )?,
             metadata: metadata(file.metadata.url.as_deref(), &data)?,
             buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
             ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
@@ -270,7 +275,8 @@ fn public_image(entry: file::PublicImageEntry) -> Result<PublicImage, ConfigErro
         None => None,
     };
     let said_gib = id.split('_').find_map(|part| part.strip_suffix('G')?.parse().ok());
-    let platform = entry.platform.or_else(|| id.split(['_', '-']).next().map(str::to_owned)).unwrap_or_default();
+    let platform =
+        entry.platform.or_else(|| id.split(['_', '-']).next().map(str::to_owned)).unwrap_or_default();
     let windows = platform.starts_with("win");
     Ok(PublicImage {
         os_type: if windows { "windows" } else { "linux" }.to_owned(),

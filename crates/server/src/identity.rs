@@ -91,7 +91,8 @@ impl Identity {
         }
         for role in entry.role {
             let what = format!("account {account}, role {}", role.name);
-            TrustPolicy::parse(&role.trust).map_err(|error| ConfigError::new(format!("{what}: trust: {error}")))?;
+            TrustPolicy::parse(&role.trust)
+                .map_err(|error| ConfigError::new(format!("{what}: trust: {error}")))?;
             policies(&role.policies, &what)?;
         }
         self.accounts.push(account);

@@ -69,7 +69,8 @@ impl Caller {
     }
 
     fn authorize(&self, resource: Arn) -> Result<Authorized, Box<Denied>> {
-        ram::authorize(&self.principal, &self.policies, self.action, resource, &self.context).map_err(Box::new)
+        ram::authorize(&self.principal, &self.policies, self.action, resource, &self.context)
+            .map_err(Box::new)
     }
 
     fn service(&self) -> &'static str {

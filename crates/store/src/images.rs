@@ -2,9 +2,7 @@
 
 use calotype_core::delete_image::{DeletePlan, DeleteView};
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, SnapshotId};
-use calotype_core::image::{
-    Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing,
-};
+use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing};
 use calotype_core::replica::Bytes;
 use calotype_core::time::Timestamp;
 

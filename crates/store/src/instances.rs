@@ -1,9 +1,7 @@
 //! ENS instances and their disks.
 
 use calotype_core::ids::{AccountId, DiskId, ImageId, InstanceId};
-use calotype_core::instance::{
-    ChargeType, Disk, DiskKind, Instance, InstanceLabels, PowerState, Transition,
-};
+use calotype_core::instance::{ChargeType, Disk, DiskKind, Instance, InstanceLabels, PowerState, Transition};
 use calotype_core::time::Timestamp;
 
 use crate::db::{Result, Row, StoreError, Tx, Value};
@@ -385,8 +383,8 @@ fn echo_to_text(echo: &[(String, String)]) -> String {
 }
 
 fn echo_from_text(text: &str) -> Result<Vec<(String, String)>> {
-    let members: std::collections::BTreeMap<String, String> =
-        serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("echoed parameters: {error}")))?;
+    let members: std::collections::BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("echoed parameters: {error}")))?;
     Ok(members.into_iter().collect())
 }
 

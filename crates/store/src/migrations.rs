@@ -8,11 +8,7 @@ const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_first.sql
 /// Runs the migrations that the database has not seen, in one transaction.
 pub(crate) async fn migrate(db: &Db) -> Result<()> {
     let mut tx = db.begin().await?;
-    tx.execute(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY)",
-        &[],
-    )
-    .await?;
+    tx.execute("CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY)", &[]).await?;
     let row = tx.query_opt("SELECT COALESCE(MAX(number), 0) FROM schema_migrations", &[]).await?;
     let reached = row.map_or(Ok(0), |row| row.integer(0))?;
     if MIGRATIONS.last().is_some_and(|(newest, _)| reached > *newest) {

@@ -109,8 +109,10 @@ impl Objects {
         match location {
             Location::Memory => Ok(Self { store: Arc::new(InMemory::new()), folder: None }),
             Location::File(folder) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|source| object_store::Error::Generic { store: "folder", source: source.into() })?;
+                std::fs::create_dir_all(folder).map_err(|source| object_store::Error::Generic {
+                    store: "folder",
+                    source: source.into(),
+                })?;
                 Self::open_existing(folder)
             }
         }
@@ -205,9 +207,7 @@ impl Objects {
                 store: "folder",
                 source: source.into(),
             })),
-            Err(source) => {
-                Err(ObjectError::Failed(object_store::Error::JoinError { source }))
-            }
+            Err(source) => Err(ObjectError::Failed(object_store::Error::JoinError { source })),
         }
     }
 
@@ -216,9 +216,10 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`].
     pub async fn measure(&self) -> Result<(u64, u64), ObjectError> {
-        let sum = self.store.list(None).try_fold((0, 0), |(count, bytes), object| async move {
-            Ok((count + 1, bytes + object.size))
-        });
+        let sum = self
+            .store
+            .list(None)
+            .try_fold((0, 0), |(count, bytes), object| async move { Ok((count + 1, bytes + object.size)) });
         Ok(sum.await?)
     }
 }

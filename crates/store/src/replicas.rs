@@ -159,7 +159,12 @@ pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64)
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn claim_erasures(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64) -> Result<Vec<EraseTask>> {
+pub async fn claim_erasures(
+    tx: &mut Tx,
+    now: Timestamp,
+    lease: &Lease,
+    limit: i64,
+) -> Result<Vec<EraseTask>> {
     let rows = tx
         .query(
             "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.object_key, r.attempt FROM replicas r \
@@ -291,13 +296,7 @@ pub async fn record_retry(
     tx.execute_one(
         "UPDATE replicas SET last_error = $4, due_ms = $5, lease_owner = NULL, lease_until_ms = NULL \
          WHERE id = $1 AND attempt = $2 AND lease_owner = $3",
-        &[
-            id.as_str().into(),
-            i64::from(attempt).into(),
-            owner.into(),
-            error.into(),
-            due.as_millis().into(),
-        ],
+        &[id.as_str().into(), i64::from(attempt).into(), owner.into(), error.into(), due.as_millis().into()],
     )
     .await
 }

@@ -111,11 +111,18 @@ pub async fn list(tx: &mut Tx, owner: &AccountId, filter: &Filter<'_>, limit: i6
 /// # Errors
 /// Any [`crate::db::StoreError`].
 pub async fn remove_all(tx: &mut Tx, kind: &'static str, resource: &str) -> Result<()> {
-    tx.execute("DELETE FROM tags WHERE resource_kind = $1 AND resource_id = $2", &[kind.into(), resource.into()])
-        .await?;
+    tx.execute(
+        "DELETE FROM tags WHERE resource_kind = $1 AND resource_id = $2",
+        &[kind.into(), resource.into()],
+    )
+    .await?;
     Ok(())
 }
 
 fn tag(row: &Row) -> Result<Tag> {
-    Ok(Tag { resource: row.text(0)?.to_owned(), key: row.text(1)?.to_owned(), value: row.text(2)?.to_owned() })
+    Ok(Tag {
+        resource: row.text(0)?.to_owned(),
+        key: row.text(1)?.to_owned(),
+        value: row.text(2)?.to_owned(),
+    })
 }

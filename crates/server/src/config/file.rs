@@ -188,7 +188,13 @@ pub(super) fn default_regions() -> Vec<Region> {
 pub(super) fn default_ens_regions() -> Vec<EnsRegionEntry> {
     [
         ("cn-chenzhou-telecom_unicom_cmcc", "MiddleChina", "\u{90f4}\u{5dde}", "Chenzhou", "Hunan"),
-        ("cn-dalian-unicom", "NorthEastChina", "\u{5927}\u{8fde}\u{8054}\u{901a}", "Dalian Unicom", "Liaoning"),
+        (
+            "cn-dalian-unicom",
+            "NorthEastChina",
+            "\u{5927}\u{8fde}\u{8054}\u{901a}",
+            "Dalian Unicom",
+            "Liaoning",
+        ),
     ]
     .map(|(id, area, name, en_name, province)| EnsRegionEntry {
         id: id.to_owned(),

@@ -48,8 +48,7 @@ pub async fn import_image(
     now: Timestamp,
 ) -> Result<ImageId, ServiceError<ImportRefusal>> {
     let authorized = caller.authorize_all()?;
-    let bucket =
-        app.places.bucket(&command.bucket).ok_or(ServiceError::Refused(ImportRefusal::NoBucket))?;
+    let bucket = app.places.bucket(&command.bucket).ok_or(ServiceError::Refused(ImportRefusal::NoBucket))?;
     let region = command.region.or(bucket.region).unwrap_or_else(|| app.default_region.clone());
     if app.places.region(&region).is_none() {
         return Err(ServiceError::Refused(ImportRefusal::NoRegion));

@@ -2,9 +2,7 @@
 
 use calotype_core::ids::{DiskId, ImageId, InstanceId};
 use calotype_core::image::{Product, Unusable, usable};
-use calotype_core::instance::{
-    ChargeType, Disk, DiskKind, Instance, InstanceLabels, PowerState, Transition,
-};
+use calotype_core::instance::{ChargeType, Disk, DiskKind, Instance, InstanceLabels, PowerState, Transition};
 use calotype_core::time::Timestamp;
 use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
 use calotype_store::db::{Lock, Tx};

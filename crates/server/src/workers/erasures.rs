@@ -6,9 +6,9 @@ use std::sync::Arc;
 use calotype_core::replica::{Holder, backoff_ms};
 use calotype_core::time::Timestamp;
 use calotype_store::db::StoreError;
+use calotype_store::deletions;
 use calotype_store::objects::{ObjectError, Objects};
 use calotype_store::replicas::{self, EraseTask};
-use calotype_store::deletions;
 use futures::StreamExt as _;
 
 use super::{lease, log_failure, wait};

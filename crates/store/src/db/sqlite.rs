@@ -66,7 +66,8 @@ struct Turn {
 impl Sqlite {
     /// Opens the file, making it if it does not exist.
     pub(super) fn open(options: &Options) -> Result<Self> {
-        let connection = connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let connection =
+            connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection
             .execute_batch(
                 // The checkpointer moves pages off the request path, so the automatic one is off.
@@ -101,10 +102,16 @@ impl Sqlite {
 impl Writer {
     fn enter(&mut self) -> Result<()> {
         if !self.group_open {
-            self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])).map_err(unavailable)?;
+            self.connection
+                .prepare_cached("BEGIN IMMEDIATE")
+                .and_then(|mut s| s.execute([]))
+                .map_err(unavailable)?;
             self.group_open = true;
         }
-        self.connection.prepare_cached("SAVEPOINT one").and_then(|mut s| s.execute([])).map_err(unavailable)?;
+        self.connection
+            .prepare_cached("SAVEPOINT one")
+            .and_then(|mut s| s.execute([]))
+            .map_err(unavailable)?;
         Ok(())
     }
 
@@ -128,7 +135,8 @@ impl SqliteTx {
             let mut rows = Vec::new();
             let mut raw = statement.raw_query();
             while let Some(row) = raw.next()? {
-                let cells = (0..columns).map(|column| cell(row.get_ref(column)?)).collect::<rusqlite::Result<_>>()?;
+                let cells =
+                    (0..columns).map(|column| cell(row.get_ref(column)?)).collect::<rusqlite::Result<_>>()?;
                 rows.push(Row::new(cells));
             }
             Ok(rows)
@@ -177,8 +185,10 @@ impl SqliteTx {
             if !writer.group_open {
                 return Err(unavailable("the group of transactions was rolled back"));
             }
-            let released =
-                writer.connection.prepare_cached("RELEASE one").and_then(|mut statement| statement.execute([]));
+            let released = writer
+                .connection
+                .prepare_cached("RELEASE one")
+                .and_then(|mut statement| statement.execute([]));
             if let Err(error) = released {
                 turn.writer = Some(writer);
                 return Err(failed(error));
@@ -225,7 +235,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 /// Binds `$n` to the `n`th value, whatever the order in which the statement names them.
 fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
     for index in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let number =
+            statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
         let value = number.and_then(|number| values.get(number.checked_sub(1)?));
         match value {
             Some(Value::Text(text)) => statement.raw_bind_parameter(index, text)?,

@@ -34,7 +34,9 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     }
     // A snapshot says more exactly than its instance what is meant.
     let origin = match (params.text("SnapshotId"), params.text("InstanceId")) {
-        (Some(id), _) => Origin::Snapshot(SnapshotId::parse(id).map_err(|_| EnsError::invalid("SnapshotId"))?),
+        (Some(id), _) => {
+            Origin::Snapshot(SnapshotId::parse(id).map_err(|_| EnsError::invalid("SnapshotId"))?)
+        }
         (None, Some(id)) => {
             Origin::Instance(InstanceId::parse(id).map_err(|_| EnsError::invalid("InstanceId"))?)
         }

@@ -14,9 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "DeleteImage",
     action: "ens:DeleteImage",
-    parameters: &[
-        Parameter::required("ImageId", Kind::Text),
-    ],
+    parameters: &[Parameter::required("ImageId", Kind::Text)],
     summary: "Deletes a custom image that the caller made and nothing uses.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

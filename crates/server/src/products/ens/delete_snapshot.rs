@@ -14,9 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "DeleteSnapshot",
     action: "ens:DeleteSnapshot",
-    parameters: &[
-        Parameter::required("SnapshotId", Kind::Text),
-    ],
+    parameters: &[Parameter::required("SnapshotId", Kind::Text)],
     summary: "Deletes a snapshot; images that were made of it stay.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

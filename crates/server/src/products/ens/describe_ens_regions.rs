@@ -12,9 +12,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "DescribeEnsRegions",
     action: "ens:DescribeEnsRegions",
-    parameters: &[
-        Parameter::optional("EnsRegionId", Kind::Text),
-    ],
+    parameters: &[Parameter::optional("EnsRegionId", Kind::Text)],
     summary: "Lists the edge nodes.",
     handler: |call| Box::pin(async move { answer(call, handle(call)) }),
 };

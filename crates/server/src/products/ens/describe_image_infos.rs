@@ -14,9 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "DescribeImageInfos",
     action: "ens:DescribeImageInfos",
-    parameters: &[
-        Parameter::optional("OsType", Kind::Text),
-    ],
+    parameters: &[Parameter::optional("OsType", Kind::Text)],
     summary: "Lists the public images.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
@@ -31,9 +29,10 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     }
     let filter = ImageFilter { available_only: true, public: true, ..ImageFilter::default() };
     let page = describe_images(call.app, &call.caller, Product::Ens, &filter, 0, IMAGES_MAX).await?;
-    let matching = page.items.iter().filter(|view| {
-        os_type.is_none_or(|os_type| view.image.labels.os_type.eq_ignore_ascii_case(os_type))
-    });
+    let matching = page
+        .items
+        .iter()
+        .filter(|view| os_type.is_none_or(|os_type| view.image.labels.os_type.eq_ignore_ascii_case(os_type)));
     let images: Vec<_> = matching.map(image).collect();
     Ok(json!({ "Code": 0, "Images": { "Image": images } }))
 }

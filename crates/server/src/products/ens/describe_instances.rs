@@ -103,7 +103,8 @@ fn tag_filter(tags: &[Params]) -> Result<Vec<(&str, Option<&str>)>, EnsError> {
     if tags.len() > TAGS_MAX {
         return Err(EnsError::invalid("Tags"));
     }
-    let tag = |tag| Params::text(tag, "Key").map(|key| (key, tag.text("Value"))).ok_or(EnsError::invalid("Tags"));
+    let tag =
+        |tag| Params::text(tag, "Key").map(|key| (key, tag.text("Value"))).ok_or(EnsError::invalid("Tags"));
     tags.iter().map(tag).collect()
 }
 
@@ -137,9 +138,11 @@ fn status(activity: Activity) -> &'static str {
 
 fn instance(item: &TaggedInstance, now: Timestamp) -> Value {
     let instance = &item.instance;
-    let echo = |name| instance.labels.echo.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value);
+    let echo =
+        |name| instance.labels.echo.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value);
     let some = |text: &str| if text.is_empty() { vec![] } else { vec![text.to_owned()] };
-    let (system, data): (Vec<_>, Vec<_>) = instance.disks.iter().partition(|disk| disk.kind == DiskKind::System);
+    let (system, data): (Vec<_>, Vec<_>) =
+        instance.disks.iter().partition(|disk| disk.kind == DiskKind::System);
     let disks_mib: i64 = instance.disks.iter().map(|disk| disk.size_gib * MIB_PER_GIB).sum();
     let (resource_type, expires) = match instance.charge_type {
         // Nothing is sold here, so a subscription does not run out.

@@ -57,7 +57,8 @@ fn image(view: &ImageView) -> Value {
     let stored = image.stored_size_bytes.unwrap_or(0);
     members.insert("ComputeType".to_owned(), json!(image.labels.compute_type));
     members.insert("ImageStorageSize".to_owned(), json!(stored.to_string()));
-    members.insert("InstanceId".to_owned(), json!(image.source_instance.as_ref().map_or("", |id| id.as_str())));
+    members
+        .insert("InstanceId".to_owned(), json!(image.source_instance.as_ref().map_or("", |id| id.as_str())));
     members.insert("OsVersion".to_owned(), json!(image.labels.os_version));
     members.insert("Status".to_owned(), json!(render::image_status(&image.state)));
     Value::Object(members)

@@ -14,10 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "ModifyImageAttribute",
     action: "ens:ModifyImageAttribute",
-    parameters: &[
-        Parameter::required("ImageId", Kind::Text),
-        Parameter::required("ImageName", Kind::Text),
-    ],
+    parameters: &[Parameter::required("ImageId", Kind::Text), Parameter::required("ImageName", Kind::Text)],
     summary: "Renames a custom image that the caller made.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

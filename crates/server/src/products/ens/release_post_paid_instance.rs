@@ -14,9 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "ReleasePostPaidInstance",
     action: "ens:ReleasePostPaidInstance",
-    parameters: &[
-        Parameter::required("InstanceId", Kind::Text),
-    ],
+    parameters: &[Parameter::required("InstanceId", Kind::Text)],
     summary: "Releases an instance that is paid for by use.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

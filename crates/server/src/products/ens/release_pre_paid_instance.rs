@@ -14,9 +14,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "ReleasePrePaidInstance",
     action: "ens:ReleasePrePaidInstance",
-    parameters: &[
-        Parameter::required("InstanceId", Kind::Text),
-    ],
+    parameters: &[Parameter::required("InstanceId", Kind::Text)],
     summary: "Releases an instance that is paid for by subscription.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

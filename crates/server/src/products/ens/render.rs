@@ -66,7 +66,10 @@ pub(super) fn image(view: &ImageView) -> Map<String, Value> {
 
 /// The results of an operation on several instances, one each in the order of the ids: inside, 0 means
 /// done.
-pub(super) fn instance_responses<R: Into<EnsError>>(ids: &[InstanceId], results: Vec<Result<(), R>>) -> Value {
+pub(super) fn instance_responses<R: Into<EnsError>>(
+    ids: &[InstanceId],
+    results: Vec<Result<(), R>>,
+) -> Value {
     let response = |(id, result): (&InstanceId, Result<(), R>)| {
         let (code, message) = match result.map_err(Into::into) {
             Ok(()) => (0, "success".to_owned()),

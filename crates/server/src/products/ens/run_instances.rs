@@ -151,7 +151,9 @@ fn ens_region(call: &Call<'_>) -> Result<String, EnsError> {
     let nodes = &call.app.ens_regions;
     let node = match call.params.text("EnsRegionId") {
         Some(id) => nodes.iter().find(|node| node.id == id),
-        None if call.params.text("ScheduleAreaLevel") == Some("Region") => return Err(EnsError::MissingParameter),
+        None if call.params.text("ScheduleAreaLevel") == Some("Region") => {
+            return Err(EnsError::MissingParameter);
+        }
         None => nodes.first(),
     };
     node.map(|node| node.id.clone()).ok_or(EnsError::invalid("EnsRegionId"))

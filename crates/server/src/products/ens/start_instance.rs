@@ -14,17 +14,14 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "StartInstance",
     action: "ens:StartInstance",
-    parameters: &[
-        Parameter::required("InstanceId", Kind::Text),
-    ],
+    parameters: &[Parameter::required("InstanceId", Kind::Text)],
     summary: "Starts an instance of the caller.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let id = instance_id(call.params)?;
-    let results =
-        power_instances(call.app, &call.caller, &[id], PowerState::Running, call.now).await?;
+    let results = power_instances(call.app, &call.caller, &[id], PowerState::Running, call.now).await?;
     for result in results {
         result?;
     }

@@ -24,8 +24,7 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let id = instance_id(call.params)?;
-    let results =
-        power_instances(call.app, &call.caller, &[id], PowerState::Stopped, call.now).await?;
+    let results = power_instances(call.app, &call.caller, &[id], PowerState::Stopped, call.now).await?;
     for result in results {
         result?;
     }

@@ -15,9 +15,7 @@ pub const OPERATION: Operation = Operation {
     api: &API,
     name: "StopInstances",
     action: "ens:StopInstances",
-    parameters: &[
-        Parameter::optional("InstanceIds", Kind::CommaList),
-    ],
+    parameters: &[Parameter::optional("InstanceIds", Kind::CommaList)],
     summary: "Stops instances of the caller, with a result for each.",
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };

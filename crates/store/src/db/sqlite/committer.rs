@@ -54,7 +54,8 @@ fn commit_groups(
         if !turn.group_open {
             continue;
         }
-        let outcome = turn.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+        let outcome =
+            turn.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
         if outcome.is_err() && !turn.connection.is_autocommit() {
             drop(turn.connection.execute_batch("ROLLBACK"));
         }

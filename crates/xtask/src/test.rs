@@ -1,0 +1,67 @@
+//! The tests, and what they need set up.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::{Outcome, cargo, root, run, tidy};
+
+/// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails.
+pub(crate) fn all() -> Outcome {
+    tidy::run()?;
+    cargo(&["test", "--workspace"], &[])?;
+    end_to_end(&["tests/e2e"], &[])
+}
+
+/// Runs the kill test in its long form.
+pub(crate) fn kill() -> Outcome {
+    end_to_end(&["tests/e2e/test_kill.py"], &[("E2E_KILLS", "500")])
+}
+
+/// Runs the race test in its long form.
+pub(crate) fn race() -> Outcome {
+    let arguments = ["test", "--package", "calotype", "--test", "it", "race", "--", "--nocapture"];
+    cargo(&arguments, &[("CALOTYPE_RACE_ROUNDS", "20000")])
+}
+
+/// Runs end-to-end tests against the binary that the other tests were built with.
+fn end_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    cargo(&["build", "--package", "calotype"], &[])?;
+    let python = virtualenv()?;
+    let binary = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    run(Command::new(python)
+        .args(["-m", "pytest", "--quiet"])
+        .args(arguments)
+        .env("CALOTYPE_BIN", binary.join("debug/calotype"))
+        // A proxy must not stand between the clients and the server on this machine.
+        .env("NO_PROXY", "127.0.0.1")
+        .envs(environment.iter().copied()))
+}
+
+/// Makes the virtual environment of the end-to-end tests, or finds it made; gives its Python.
+fn virtualenv() -> Result<PathBuf, String> {
+    let folder = root().join("target/venv");
+    let python = folder.join("bin/python");
+    let requirements = root().join("tests/e2e/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
+    // The list that was installed is kept beside it, so that a new one is noticed.
+    let stamp = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    make_virtualenv(&folder)?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    std::fs::write(stamp, wanted).map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+fn make_virtualenv(folder: &PathBuf) -> Outcome {
+    let make = || run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
+    if make().is_ok() {
+        return Ok(());
+    }
+    eprintln!("python3 cannot make virtual environments; installing what Debian splits off");
+    let installed = run(Command::new("apt-get").args(["install", "--yes", "python3", "python3-venv"]));
+    installed.and_then(|()| make()).map_err(|error| {
+        format!("the end-to-end tests need Python 3.11 or newer with its venv module: {error}")
+    })
+}
