@@ -11,6 +11,9 @@ pub struct Timestamp(i64);
 #[error("not a UTC time of the form yyyy-MM-ddTHH:mm:ssZ")]
 pub struct NotATimestamp;
 
+/// The one spelling of a time, every digit as a zero.
+const FORM: &str = "0000-00-00T00:00:00Z";
+
 impl Timestamp {
     /// The time `millis` milliseconds after the epoch.
     #[must_use]
@@ -37,7 +40,9 @@ impl Timestamp {
     ///
     /// Source: protocol, common parameters.
     pub fn parse(text: &str) -> Result<Self, NotATimestamp> {
-        if text.len() != 20 || !text.ends_with('Z') {
+        // The library takes many more spellings than the clients send.
+        let fits = |(byte, mark): (u8, u8)| if mark == b'0' { byte.is_ascii_digit() } else { byte == mark };
+        if text.len() != FORM.len() || !text.bytes().zip(FORM.bytes()).all(fits) {
             return Err(NotATimestamp);
         }
         let parsed: jiff::Timestamp = text.parse().map_err(|_| NotATimestamp)?;
@@ -75,6 +80,9 @@ mod tests {
             "2026-03-27 08:09:10Z",
             "2026-02-30T08:09:10Z",
             "2026-03-27T08:09:10z",
+            "20260327T080910.123Z",
+            "+002026-03-27T08:09Z",
+            "2026-03-27T08:09:61Z",
         ] {
             assert_eq!(Timestamp::parse(text), Err(NotATimestamp), "{text}");
         }

@@ -67,6 +67,7 @@ pub fn id_chance() -> [u8; RANDOM_BYTES] {
 
 /// Makes the id of a request: a UUID in upper case (D11).
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where request ids come from")]
 pub fn request_id() -> String {
     let mut buffer = Uuid::encode_buffer();
     uuid::Builder::from_random_bytes(chance()).into_uuid().hyphenated().encode_upper(&mut buffer).to_owned()

@@ -132,7 +132,7 @@ async fn answer(app: &App, request: Request<Body>, peer: SocketAddr) -> Response
 }
 
 fn respond(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
         if let Ok(value) = HeaderValue::try_from(value) {

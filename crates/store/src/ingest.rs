@@ -30,7 +30,7 @@ pub enum FillError {
     #[error("{0}")]
     Refused(String),
     /// A store did not do its part now.
-    #[error("the {} failed", match .0 { Stage::Uploading => "write to the region's store", _ => "read of the source" })]
+    #[error("the {} failed", if *.0 == Stage::Uploading { "write to the region's store" } else { "read of the source" })]
     Failed(Stage, #[source] ObjectError),
 }
 

@@ -93,9 +93,10 @@ pub enum ObjectError {
 
 impl From<object_store::Error> for ObjectError {
     fn from(error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::NotFound { .. } => Self::NotFound,
-            other => Self::Failed(other),
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            Self::NotFound
+        } else {
+            Self::Failed(error)
         }
     }
 }

@@ -118,12 +118,11 @@ fn layers(name: &str, text: &str, findings: &mut Vec<String>) {
             findings.push(format!("{name}:{number}: {part} does not use {target}"));
         }
         let other = used.strip_prefix("products::").and_then(|rest| rest.split([':', ';']).next());
-        let crossing = other.filter(|other| other.starts_with(char::is_lowercase) && Some(*other) != product);
+        let is_product =
+            |other: &&str| root().join(format!("crates/server/src/products/{other}.rs")).exists();
+        let crossing = other.filter(is_product).filter(|other| Some(*other) != product);
         if let (Some(other), Some(product)) = (crossing, product) {
-            if fs::exists(root().join(format!("crates/server/src/products/{other}.rs"))).unwrap_or(false) {
-                findings
-                    .push(format!("{name}:{number}: the product {product} does not use the product {other}"));
-            }
+            findings.push(format!("{name}:{number}: the product {product} does not use the product {other}"));
         }
     }
 }

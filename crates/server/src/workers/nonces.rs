@@ -10,7 +10,7 @@ use super::log_failure;
 use crate::app::App;
 
 /// The time between two rounds.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Forgets until the task is dropped.
 pub(super) async fn run(app: Arc<App>) {

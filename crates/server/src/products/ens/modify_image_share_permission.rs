@@ -27,9 +27,8 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     // This page says it in the singular.
-    let image = image_id(call.params).map_err(|error| match error {
-        EnsError::MissingParameter => EnsError::MissingOneParameter,
-        other => other,
+    let image = image_id(call.params).map_err(|error| {
+        if matches!(error, EnsError::MissingParameter) { EnsError::MissingOneParameter } else { error }
     })?;
     let command =
         ShareImage { image, add: accounts(call, "AddAccounts")?, remove: accounts(call, "RemoveAccounts")? };

@@ -1,5 +1,6 @@
 //! RunInstances: launches instances from an image.
 
+use calotype_core::ids::InstanceId;
 use calotype_core::instance::ChargeType;
 use calotype_core::name;
 use serde_json::{Value, json};
@@ -128,7 +129,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
         return Err(EnsError::invalid("UserData"));
     }
     let instances = run_instances(call.app, &call.caller, &command, call.now).await?;
-    let ids: Vec<_> = instances.iter().map(|id| id.as_str()).collect();
+    let ids: Vec<_> = instances.iter().map(InstanceId::as_str).collect();
     // Nothing is sold here, so there is no order.
     Ok(json!({ "InstanceIds": ids, "OrderId": "" }))
 }
