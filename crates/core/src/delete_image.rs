@@ -3,8 +3,8 @@
 //! One ladder serves every product: they differ in [`DeleteRules`] and in the wire code that each
 //! refusal maps to, never in the order. This module must never see a clock, a row or a wire name.
 
-use crate::ids::{AccountId, DeletionId, ImageId, ReplicaId};
-use crate::image::{Image, ImageState, ImageView, Standing};
+use crate::ids::{AccountId, DeletionId, ImageId, RegionId, ReplicaId};
+use crate::image::{Image, ImageView, Standing};
 use crate::ram::Authorized;
 use crate::time::Timestamp;
 use crate::usage::{Usage, UsageOrigin};
@@ -26,19 +26,25 @@ pub struct DeleteRules {
     /// Whether an image that its owner shares with others must be unshared first (D42); if not, the
     /// shares go with the image (D20).
     pub outgoing_shares_block: bool,
+    /// Whether cloud-desktop templates that reference the image go with it (D24).
+    pub templates_go: bool,
 }
 
-/// Every fact that the decision may ask for, read under the fence.
+/// Every fact that the ladder asks for, read under the fence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteView {
     /// The image as the caller sees it; `None` if no live image has that id.
     pub image: Option<ImageView>,
     /// The accounts it is shared with, in the order of their ids.
     pub shares: Vec<AccountId>,
+    /// Its published children.
+    pub community_children: Vec<ImageId>,
     /// Its live uses, by any account, the oldest first.
     pub usages: Vec<Usage>,
     /// Its replicas, in every region.
     pub replicas: Vec<ReplicaId>,
+    /// The regions that it is being copied to.
+    pub copying: Vec<RegionId>,
 }
 
 /// What an accepted delete does.
@@ -56,6 +62,8 @@ pub struct DeletePlan {
     pub shares: Vec<AccountId>,
     /// The replicas to erase.
     pub replicas: Vec<ReplicaId>,
+    /// Whether the templates that reference it go with it.
+    pub templates_go: bool,
 }
 
 /// Why an image may not be deleted, in the order in which the reasons are given.
@@ -67,15 +75,18 @@ pub enum DeleteRefusal {
     /// The image is another account's, shared to the caller (D15, D36).
     #[error("the image is shared to the caller by its owner")]
     SharedIn,
-    /// The image is public and nobody's to delete (D15, D34).
+    /// The image is public, or another account's community image (D15, D34).
     #[error("the image is public")]
     Public,
-    /// The image is still being made (D18, D38).
+    /// The image is still being made, or copied to these regions (D18, D38).
     #[error("the image is being made")]
-    Making,
+    Making(Vec<RegionId>),
     /// The owner shares the image with these accounts (D42).
     #[error("the image is shared with {} accounts", .0.len())]
     SharedOut(Vec<AccountId>),
+    /// These community images were derived from the image (D35).
+    #[error("{} community images were derived from the image", .0.len())]
+    CommunityParent(Vec<ImageId>),
     /// These consumers were made from the image (D16, D37).
     #[error("{} consumers were made from the image", .0.len())]
     CreatedUse(Vec<Usage>),
@@ -83,6 +94,12 @@ pub enum DeleteRefusal {
     #[error("{} consumers were switched to the image", .0.len())]
     SwitchedUse(Vec<Usage>),
 }
+
+/// One rung: the refusal, if it applies.
+type Rung = fn(DeleteRules, &Image, &DeleteView) -> Option<DeleteRefusal>;
+
+/// The rungs of the ladder behind the first, in the order of [`DeleteRefusal`].
+const LADDER: [Rung; 5] = [making, shared_out, community_parent, created_use, switched_use];
 
 /// Decides: the plan, or the first refusal of the ladder.
 ///
@@ -101,38 +118,70 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<DeletePlan, DeleteRefusal> {
     assert!(authorized.covers("image", command.image.as_str()), "authorized for another image");
+    let image = own(view)?;
+    match LADDER.iter().find_map(|rung| rung(*rules, image, view)) {
+        Some(refusal) => Err(refusal),
+        None => Ok(DeletePlan {
+            image: image.clone(),
+            deletion: command.deletion.clone(),
+            accepted: now,
+            erase_from: now.plus_millis(command.grace_ms),
+            shares: view.shares.clone(),
+            replicas: view.replicas.clone(),
+            templates_go: rules.templates_go,
+        }),
+    }
+}
+
+/// Every refusal that applies, in the order of the ladder; none if the image may be deleted. Whoever may
+/// not delete the image at all learns that and nothing else.
+#[must_use]
+pub fn explain(rules: &DeleteRules, view: &DeleteView) -> Vec<DeleteRefusal> {
+    match own(view) {
+        Ok(image) => LADDER.iter().filter_map(|rung| rung(*rules, image, view)).collect(),
+        Err(refusal) => vec![refusal],
+    }
+}
+
+/// Whose image it is comes before what state it is in.
+fn own(view: &DeleteView) -> Result<&Image, DeleteRefusal> {
     let Some(ImageView { image, standing }) = &view.image else {
         return Err(DeleteRefusal::NotFound);
     };
     match standing {
-        Standing::Own => {}
-        Standing::Hidden => return Err(DeleteRefusal::NotFound),
-        Standing::SharedIn => return Err(DeleteRefusal::SharedIn),
-        Standing::Public => return Err(DeleteRefusal::Public),
+        Standing::Own => Ok(image),
+        Standing::Hidden => Err(DeleteRefusal::NotFound),
+        Standing::SharedIn => Err(DeleteRefusal::SharedIn),
+        Standing::Public | Standing::Community => Err(DeleteRefusal::Public),
     }
-    match image.state {
-        ImageState::Making(_) => return Err(DeleteRefusal::Making),
-        ImageState::Available | ImageState::Unavailable | ImageState::Failed { .. } => {}
-    }
-    if rules.outgoing_shares_block && !view.shares.is_empty() {
-        return Err(DeleteRefusal::SharedOut(view.shares.clone()));
-    }
-    let (created, switched): (Vec<Usage>, Vec<Usage>) =
-        view.usages.iter().cloned().partition(|usage| usage.origin == UsageOrigin::Created);
-    if !created.is_empty() {
-        return Err(DeleteRefusal::CreatedUse(created));
-    }
-    if !switched.is_empty() {
-        return Err(DeleteRefusal::SwitchedUse(switched));
-    }
-    Ok(DeletePlan {
-        image: image.clone(),
-        deletion: command.deletion.clone(),
-        accepted: now,
-        erase_from: now.plus_millis(command.grace_ms),
-        shares: view.shares.clone(),
-        replicas: view.replicas.clone(),
-    })
+}
+
+fn making(_: DeleteRules, image: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    let in_progress = image.state.is_making() || !view.copying.is_empty();
+    in_progress.then(|| DeleteRefusal::Making(view.copying.clone()))
+}
+
+fn shared_out(rules: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    let blocks = rules.outgoing_shares_block && !view.shares.is_empty();
+    blocks.then(|| DeleteRefusal::SharedOut(view.shares.clone()))
+}
+
+fn community_parent(_: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    let children = &view.community_children;
+    (!children.is_empty()).then(|| DeleteRefusal::CommunityParent(children.clone()))
+}
+
+fn created_use(_: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    uses(view, UsageOrigin::Created).map(DeleteRefusal::CreatedUse)
+}
+
+fn switched_use(_: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    uses(view, UsageOrigin::Switched).map(DeleteRefusal::SwitchedUse)
+}
+
+fn uses(view: &DeleteView, origin: UsageOrigin) -> Option<Vec<Usage>> {
+    let found: Vec<Usage> = view.usages.iter().filter(|usage| usage.origin == origin).cloned().collect();
+    (!found.is_empty()).then_some(found)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::time::Timestamp;
+use crate::usage::ConsumerKind;
 
 /// Random bytes in a fresh id.
 pub const RANDOM_BYTES: usize = 10;
@@ -72,8 +73,20 @@ id!(
     ImageId
 );
 id!(
-    /// An ENS instance.
+    /// What runs an image: an ENS instance, a delivery group, a workstation.
     InstanceId
+);
+id!(
+    /// A version of an image.
+    VersionId
+);
+id!(
+    /// A cloud-desktop template.
+    TemplateId
+);
+id!(
+    /// A bundle, the older kind of cloud-desktop template.
+    BundleId
 );
 id!(
     /// A disk of an ENS instance.
@@ -100,7 +113,9 @@ id!(
     RegionId
 );
 
-fresh!(InstanceId, "i-");
+fresh!(VersionId, "iv-");
+fresh!(TemplateId, "b-");
+fresh!(BundleId, "b-");
 fresh!(DiskId, "d-");
 fresh!(SnapshotId, "s-");
 fresh!(ReplicaId, "r-");
@@ -111,6 +126,27 @@ impl ImageId {
     #[must_use]
     pub fn fresh_ens(now: Timestamp, random: [u8; RANDOM_BYTES]) -> Self {
         Self(format!("m-{}", stem(now, random)))
+    }
+}
+
+impl ImageId {
+    /// Makes a new id of the App Streaming form.
+    #[must_use]
+    pub fn fresh_app_streaming(now: Timestamp, random: [u8; RANDOM_BYTES]) -> Self {
+        Self(format!("imgc-{}", stem(now, random)))
+    }
+}
+
+impl InstanceId {
+    /// Makes a new id for a consumer of this kind.
+    #[must_use]
+    pub fn fresh(kind: ConsumerKind, now: Timestamp, random: [u8; RANDOM_BYTES]) -> Self {
+        let prefix = match kind {
+            ConsumerKind::Instance => "i-",
+            ConsumerKind::DeliveryGroup => "aig-",
+            ConsumerKind::Workstation => "ws-",
+        };
+        Self(format!("{prefix}{}", stem(now, random)))
     }
 }
 

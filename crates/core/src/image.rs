@@ -8,6 +8,8 @@ use crate::time::Timestamp;
 pub enum Product {
     /// Edge Node Service.
     Ens,
+    /// App Streaming, whose images cloud desktops use too.
+    AppStreaming,
 }
 
 /// Where an image comes from.
@@ -71,6 +73,10 @@ pub struct ImageLabels {
     pub os_type: String,
     /// Free text.
     pub os_version: String,
+    /// `CloudApp`, `WuyingServer`, `CloudDesktop`, joined by commas; empty for ENS.
+    pub product_type: String,
+    /// Whatever else the vendor's listings show, by the names they show it under.
+    pub details: Vec<(String, String)>,
 }
 
 /// An image that is not deleted.
@@ -100,8 +106,16 @@ pub struct Image {
     pub source_instance: Option<InstanceId>,
     /// The snapshot it was made from.
     pub source_snapshot: Option<SnapshotId>,
+    /// The image it was derived from, which may be gone.
+    pub parent: Option<ImageId>,
+    /// The system image that its line of parents began with.
+    pub base: Option<ImageId>,
+    /// Since when everybody sees it, if it is published as a community image.
+    pub published: Option<Timestamp>,
     /// When it was asked for.
     pub created: Timestamp,
+    /// When it was changed last.
+    pub modified: Timestamp,
 }
 
 /// How an image stands to an account.
@@ -113,6 +127,8 @@ pub enum Standing {
     Public,
     /// Another account's, shared to this one.
     SharedIn,
+    /// Another account's, published for everybody.
+    Community,
     /// Another account's: to be answered as if it did not exist (D9, D17b).
     Hidden,
 }
@@ -125,6 +141,7 @@ impl Image {
             ImageKind::System => Standing::Public,
             ImageKind::Custom if self.owner == *account => Standing::Own,
             ImageKind::Custom if shared_in => Standing::SharedIn,
+            ImageKind::Custom if self.published.is_some() => Standing::Community,
             ImageKind::Custom => Standing::Hidden,
         }
     }
@@ -188,10 +205,120 @@ pub fn changeable(view: Option<&ImageView>) -> Result<&Image, NotChangeable> {
     match view.standing {
         Standing::Own => {}
         Standing::Hidden => return Err(NotChangeable::NotFound),
-        Standing::Public | Standing::SharedIn => return Err(NotChangeable::NotOwner),
+        Standing::Public | Standing::SharedIn | Standing::Community => {
+            return Err(NotChangeable::NotOwner);
+        }
     }
     if view.image.state.is_making() {
         return Err(NotChangeable::Making);
     }
     Ok(&view.image)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn owner() -> AccountId {
+        AccountId::trusted("1000000000000001")
+    }
+
+    pub(crate) fn stranger() -> AccountId {
+        AccountId::trusted("1000000000000002")
+    }
+
+    /// A custom image of [`owner`]'s that is available.
+    pub(crate) fn image() -> Image {
+        Image {
+            id: ImageId::trusted("m-1"),
+            product: Product::Ens,
+            owner: owner(),
+            kind: ImageKind::Custom,
+            state: ImageState::Available,
+            name: "golden".to_owned(),
+            labels: ImageLabels::default(),
+            region: RegionId::trusted("cn-chengdu"),
+            virtual_size_bytes: Some(1 << 30),
+            stored_size_bytes: Some(1 << 18),
+            source_instance: None,
+            source_snapshot: None,
+            parent: None,
+            base: None,
+            published: None,
+            created: Timestamp::from_millis(0),
+            modified: Timestamp::from_millis(0),
+        }
+    }
+
+    pub(crate) fn view(standing: Standing, state: ImageState) -> ImageView {
+        ImageView { image: Image { state, ..image() }, standing }
+    }
+
+    const STAGES: [Stage; 4] = [Stage::Creating, Stage::Packing, Stage::Uploading, Stage::Copying];
+
+    fn failed(stage: Stage) -> ImageState {
+        ImageState::Failed { stage, reason: "cut off".to_owned() }
+    }
+
+    #[test]
+    fn d9_the_standing_follows_from_kind_owner_and_shares() {
+        let table = [
+            (ImageKind::Custom, owner(), false, Standing::Own),
+            (ImageKind::Custom, owner(), true, Standing::Own),
+            (ImageKind::Custom, stranger(), false, Standing::Hidden),
+            (ImageKind::Custom, stranger(), true, Standing::SharedIn),
+            (ImageKind::System, owner(), false, Standing::Public),
+            (ImageKind::System, stranger(), false, Standing::Public),
+            (ImageKind::System, stranger(), true, Standing::Public),
+        ];
+        for (kind, account, shared_in, standing) in table {
+            let image = Image { kind, ..image() };
+            assert_eq!(image.standing(&account, shared_in), standing, "{kind:?} {account} {shared_in}");
+        }
+    }
+
+    #[test]
+    fn only_the_stages_of_making_count_as_making() {
+        for stage in STAGES {
+            assert!(ImageState::Making(stage).is_making());
+            assert!(!failed(stage).is_making());
+        }
+        assert!(!ImageState::Available.is_making());
+        assert!(!ImageState::Unavailable.is_making());
+    }
+
+    #[test]
+    fn usable_is_what_is_available_and_visible() {
+        assert_eq!(usable(None), Err(Unusable::NotFound));
+        for standing in [Standing::Own, Standing::Public, Standing::SharedIn] {
+            let available = view(standing, ImageState::Available);
+            assert_eq!(usable(Some(&available)), Ok(&available.image), "{standing:?}");
+            let others = STAGES.into_iter().flat_map(|stage| [ImageState::Making(stage), failed(stage)]);
+            for state in others.chain([ImageState::Unavailable]) {
+                let other = view(standing, state);
+                assert_eq!(usable(Some(&other)), Err(Unusable::NotAvailable), "{other:?}");
+            }
+        }
+        // Whether a hidden image is available is not told.
+        for state in [ImageState::Available, ImageState::Making(Stage::Creating)] {
+            assert_eq!(usable(Some(&view(Standing::Hidden, state))), Err(Unusable::NotFound));
+        }
+    }
+
+    #[test]
+    fn changeable_is_what_the_account_made_and_finished() {
+        let making = || ImageState::Making(Stage::Uploading);
+        assert_eq!(changeable(None), Err(NotChangeable::NotFound));
+        for state in [ImageState::Available, ImageState::Unavailable, failed(Stage::Packing)] {
+            let own = view(Standing::Own, state);
+            assert_eq!(changeable(Some(&own)), Ok(&own.image));
+        }
+        assert_eq!(changeable(Some(&view(Standing::Own, making()))), Err(NotChangeable::Making));
+        for state in [ImageState::Available, making()] {
+            let ask = |standing| changeable(Some(&view(standing, state.clone()))).err();
+            assert_eq!(ask(Standing::Hidden), Some(NotChangeable::NotFound));
+            assert_eq!(ask(Standing::Public), Some(NotChangeable::NotOwner));
+            assert_eq!(ask(Standing::SharedIn), Some(NotChangeable::NotOwner));
+        }
+    }
 }

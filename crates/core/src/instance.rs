@@ -1,7 +1,9 @@
-//! ENS instances: records that use an image.
+//! What runs an image: ENS instances, delivery groups and workstations. They are records here; the
+//! content of their system disk is their image.
 
 use crate::ids::{AccountId, DiskId, ImageId, InstanceId};
 use crate::time::Timestamp;
+use crate::usage::ConsumerKind;
 
 /// How an instance is paid for, which decides the operation that releases it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +45,13 @@ pub enum Activity {
     Reinitialising,
 }
 
-/// An instance that is not released.
+/// A consumer of an image that is not released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// Its id.
     pub id: InstanceId,
+    /// What kind of consumer it is.
+    pub kind: ConsumerKind,
     /// The account it belongs to.
     pub owner: AccountId,
     /// The image on its system disk.
@@ -77,8 +81,8 @@ pub struct Instance {
 pub struct InstanceLabels {
     /// Its name.
     pub name: String,
-    /// The node it stands on.
-    pub ens_region: String,
+    /// The node or region it stands in.
+    pub region: String,
     /// The specification, such as `ens.sn1.small`.
     pub instance_type: String,
     /// Parameters of the launch that are given back as they came, by name.
@@ -157,7 +161,7 @@ pub fn decide_power(
     }
 }
 
-/// Decides whether the instance can be released as one of `charge_type`.
+/// Decides whether the instance can be released, as one of `charge_type` if that is said.
 ///
 /// A running or reinitialising instance may be released: that ends its uses of images (D16).
 ///
@@ -165,14 +169,93 @@ pub fn decide_power(
 /// [`InstanceRefusal`], in the order of its variants.
 pub fn decide_release(
     instance: Option<&Instance>,
-    charge_type: ChargeType,
+    charge_type: Option<ChargeType>,
 ) -> Result<&Instance, InstanceRefusal> {
     let instance = instance.ok_or(InstanceRefusal::NotFound)?;
-    if instance.charge_type != charge_type {
+    if charge_type.is_some_and(|charge_type| charge_type != instance.charge_type) {
         return Err(InstanceRefusal::ChargeType);
     }
     if instance.deletion_protection {
         return Err(InstanceRefusal::Protected);
     }
     Ok(instance)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::image::tests::{image, owner};
+
+    /// When the instance of [`instance`] settles.
+    pub(crate) const SETTLES: Timestamp = Timestamp::from_millis(5_000);
+
+    /// An instance on the way to running.
+    pub(crate) fn instance() -> Instance {
+        Instance {
+            kind: ConsumerKind::Instance,
+            id: InstanceId::trusted("i-1"),
+            owner: owner(),
+            image: image().id,
+            reinit_image: None,
+            power: PowerState::Running,
+            transition: Transition::Pending,
+            settles: SETTLES,
+            charge_type: ChargeType::PostPaid,
+            deletion_protection: false,
+            labels: InstanceLabels::default(),
+            disks: Vec::new(),
+            created: Timestamp::from_millis(0),
+        }
+    }
+
+    fn reinitialising() -> Instance {
+        Instance { reinit_image: Some(ImageId::trusted("m-2")), ..instance() }
+    }
+
+    #[test]
+    fn activity_settles_by_the_clock_unless_it_is_reinitialised() {
+        let before = SETTLES.plus_millis(-1);
+        for transition in [Transition::Pending, Transition::Starting, Transition::Stopping] {
+            let moving = Instance { transition, ..instance() };
+            assert_eq!(moving.activity(before), Activity::Moving(transition));
+            assert_eq!(moving.activity(SETTLES), Activity::Settled(PowerState::Running));
+        }
+        let stopped = Instance { power: PowerState::Stopped, ..instance() };
+        assert_eq!(stopped.activity(SETTLES), Activity::Settled(PowerState::Stopped));
+        for now in [before, SETTLES, Timestamp::from_millis(i64::MAX)] {
+            assert_eq!(reinitialising().activity(now), Activity::Reinitialising);
+        }
+    }
+
+    #[test]
+    fn power_goes_only_from_one_settled_state_to_the_other() {
+        let refused = Err(InstanceRefusal::IncorrectStatus);
+        assert_eq!(decide_power(None, PowerState::Running, SETTLES), Err(InstanceRefusal::NotFound));
+        for (power, other) in
+            [(PowerState::Running, PowerState::Stopped), (PowerState::Stopped, PowerState::Running)]
+        {
+            let settled = Instance { power, ..instance() };
+            assert_eq!(decide_power(Some(&settled), other, SETTLES), Ok(&settled));
+            assert_eq!(decide_power(Some(&settled), power, SETTLES), refused);
+            for target in [power, other] {
+                assert_eq!(decide_power(Some(&settled), target, SETTLES.plus_millis(-1)), refused);
+                assert_eq!(decide_power(Some(&reinitialising()), target, SETTLES), refused);
+            }
+        }
+    }
+
+    #[test]
+    fn d16_release_asks_for_charge_type_and_protection_in_this_order_and_nothing_else() {
+        assert_eq!(decide_release(None, Some(ChargeType::PrePaid)), Err(InstanceRefusal::NotFound));
+        for (own, other) in
+            [(ChargeType::PrePaid, ChargeType::PostPaid), (ChargeType::PostPaid, ChargeType::PrePaid)]
+        {
+            let free = Instance { charge_type: own, ..reinitialising() };
+            assert_eq!(decide_release(Some(&free), Some(own)), Ok(&free));
+            assert_eq!(decide_release(Some(&free), Some(other)), Err(InstanceRefusal::ChargeType));
+            let protected = Instance { deletion_protection: true, ..free };
+            assert_eq!(decide_release(Some(&protected), Some(own)), Err(InstanceRefusal::Protected));
+            assert_eq!(decide_release(Some(&protected), Some(other)), Err(InstanceRefusal::ChargeType));
+        }
+    }
 }

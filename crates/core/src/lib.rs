@@ -4,6 +4,7 @@
 //! the other crates carry them out.
 
 pub mod delete_image;
+pub mod distribute_image;
 pub mod ids;
 pub mod image;
 pub mod instance;
@@ -14,5 +15,6 @@ pub mod reinit_instance;
 pub mod replica;
 pub mod share_image;
 pub mod snapshot;
+pub mod template;
 pub mod time;
 pub mod usage;

@@ -36,3 +36,53 @@ pub fn decide(
         Activity::Moving(_) | Activity::Reinitialising => Err(ReinitRefusal::IncorrectStatus),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tests::view;
+    use crate::image::{ImageState, Stage, Standing};
+    use crate::instance::PowerState;
+    use crate::instance::tests::{SETTLES, instance};
+
+    const MOVING: Timestamp = SETTLES.plus_millis(-1);
+
+    fn available(standing: Standing) -> ImageView {
+        view(standing, ImageState::Available)
+    }
+
+    #[test]
+    fn settled_instances_are_switched_to_every_image_that_can_be_used() {
+        for power in [PowerState::Running, PowerState::Stopped] {
+            let instance = Instance { power, ..instance() };
+            for standing in [Standing::Own, Standing::Public, Standing::SharedIn] {
+                let image = available(standing);
+                assert_eq!(decide(Some(&instance), Some(&image), SETTLES), Ok(image.image.id));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_refusal_that_applies_is_given() {
+        let not_found = ReinitRefusal::Image(Unusable::NotFound);
+        let not_available = ReinitRefusal::Image(Unusable::NotAvailable);
+        let making = view(Standing::Own, ImageState::Making(Stage::Creating));
+        let hidden = available(Standing::Hidden);
+        let instance = instance();
+        for now in [MOVING, SETTLES] {
+            assert_eq!(decide(None, None, now), Err(ReinitRefusal::InstanceNotFound));
+            assert_eq!(decide(Some(&instance), None, now), Err(not_found));
+            assert_eq!(decide(Some(&instance), Some(&hidden), now), Err(not_found));
+            assert_eq!(decide(Some(&instance), Some(&making), now), Err(not_available));
+        }
+        let own = available(Standing::Own);
+        assert_eq!(decide(Some(&instance), Some(&own), MOVING), Err(ReinitRefusal::IncorrectStatus));
+    }
+
+    #[test]
+    fn an_instance_is_switched_once_at_a_time() {
+        let own = available(Standing::Own);
+        let busy = Instance { reinit_image: Some(own.image.id.clone()), ..instance() };
+        assert_eq!(decide(Some(&busy), Some(&own), SETTLES), Err(ReinitRefusal::IncorrectStatus));
+    }
+}

@@ -1,7 +1,7 @@
 //! Replicas: the bytes of an image, or of a snapshot, in one region. The row of a replica is the task
 //! that fills or empties it.
 
-use crate::ids::{ImageId, RegionId, ReplicaId, SnapshotId};
+use crate::ids::{ImageId, RegionId, ReplicaId, SnapshotId, VersionId};
 
 /// What a replica's bytes belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +49,46 @@ pub struct NewReplica {
     pub id: ReplicaId,
     /// What it belongs to.
     pub holder: Holder,
+    /// The version of the image that the bytes are.
+    pub version: Option<VersionId>,
     /// Where its bytes will lie.
     pub region: RegionId,
     /// Where they come from.
     pub source: Source,
+}
+
+/// How far the bytes of one version are in one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionEntry {
+    /// The replica.
+    pub id: ReplicaId,
+    /// The version.
+    pub version: Option<VersionId>,
+    /// The region.
+    pub region: RegionId,
+    /// The state.
+    pub state: EntryState,
+}
+
+/// The state of a replica of a live image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// To be filled.
+    Waiting,
+    /// Being filled; so many hundredths are done.
+    Copying(u8),
+    /// Filled.
+    Available,
+    /// Filling it failed for good.
+    Failed,
+}
+
+impl EntryState {
+    /// Tells whether the replica is still to be filled.
+    #[must_use]
+    pub fn is_making(self) -> bool {
+        matches!(self, Self::Waiting | Self::Copying(_))
+    }
 }
 
 /// The longest pause between two attempts, in milliseconds.

@@ -65,7 +65,7 @@ impl ShareView {
         match view.standing {
             Standing::Own => Ok(&view.image),
             Standing::Public => Err(ShareRefusal::Public),
-            Standing::SharedIn => Err(ShareRefusal::NotOwner),
+            Standing::SharedIn | Standing::Community => Err(ShareRefusal::NotOwner),
             Standing::Hidden => Err(ShareRefusal::NotFound),
         }
     }
@@ -84,10 +84,104 @@ pub fn decide(command: &ShareImage, view: &ShareView) -> Result<SharePlan, Share
     let mut add: Vec<AccountId> = command.add.iter().filter(is_new).cloned().collect();
     add.sort();
     add.dedup();
-    let remove: Vec<AccountId> =
+    let mut remove: Vec<AccountId> =
         command.remove.iter().filter(|account| view.shares.contains(account)).cloned().collect();
-    if view.shares.len() + add.len() - remove.len().min(view.shares.len()) > SHARES_MAX {
+    remove.sort();
+    remove.dedup();
+    if view.shares.len() + add.len() - remove.len() > SHARES_MAX {
         return Err(ShareRefusal::TooMany);
     }
     Ok(SharePlan { add, remove })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tests::{image, owner, view};
+    use crate::image::{ImageState, Stage};
+
+    fn accounts<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<AccountId> {
+        names.into_iter().map(AccountId::trusted).collect()
+    }
+
+    fn ask(add: &[&str], remove: &[&str], shares: &[&str]) -> Result<SharePlan, ShareRefusal> {
+        let image = Some(view(Standing::Own, ImageState::Available));
+        decide(&command(add, remove), &ShareView { image, shares: accounts(shares.iter().copied()) })
+    }
+
+    fn command(add: &[&str], remove: &[&str]) -> ShareImage {
+        let (add, remove) = (accounts(add.iter().copied()), accounts(remove.iter().copied()));
+        ShareImage { image: image().id, add, remove }
+    }
+
+    /// So many accounts, in the order of their names.
+    fn many(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("a{number:05}")).collect()
+    }
+
+    #[test]
+    fn only_what_changes_is_planned() {
+        let table = [
+            ("b a b", "", "", "a b", ""),
+            ("a b", "", "a", "b", ""),
+            ("", "a c", "a b", "", "a"),
+            ("a", "a", "", "", ""),
+            ("a", "a", "a", "", "a"),
+            ("", "", "a", "", ""),
+        ];
+        let words = |text: &'static str| text.split_whitespace().collect::<Vec<_>>();
+        for (add, remove, shares, added, removed) in table {
+            let plan = SharePlan { add: accounts(words(added)), remove: accounts(words(removed)) };
+            let answer = ask(&words(add), &words(remove), &words(shares));
+            assert_eq!(answer, Ok(plan), "+{add:?} -{remove:?} of {shares:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_refusal_that_applies_is_given() {
+        let full = many(SHARES_MAX);
+        let owner = owner();
+        let mut add: Vec<&str> = full.iter().map(String::as_str).collect();
+        add.extend([owner.as_str(), "one-more"]);
+        let standings = [
+            (None, ShareRefusal::NotFound),
+            (Some(Standing::Hidden), ShareRefusal::NotFound),
+            (Some(Standing::SharedIn), ShareRefusal::NotOwner),
+            (Some(Standing::Public), ShareRefusal::Public),
+            (Some(Standing::Own), ShareRefusal::WithOwner),
+        ];
+        for (standing, refusal) in standings {
+            let image = standing.map(|standing| view(standing, ImageState::Available));
+            let share_view = ShareView { image, shares: Vec::new() };
+            assert_eq!(decide(&command(&add, &[]), &share_view), Err(refusal), "{standing:?}");
+        }
+        add.retain(|name| *name != owner.as_str());
+        assert_eq!(ask(&add, &[], &[]), Err(ShareRefusal::TooMany));
+    }
+
+    #[test]
+    fn an_image_that_is_being_made_can_be_shared() {
+        let image = Some(view(Standing::Own, ImageState::Making(Stage::Creating)));
+        let share_view = ShareView { image, shares: Vec::new() };
+        assert_eq!(decide(&command(&["a"], &[]), &share_view).unwrap().add, accounts(["a"]));
+    }
+
+    #[test]
+    fn there_are_never_more_shares_than_the_limit() {
+        let full = many(SHARES_MAX);
+        let full: Vec<&str> = full.iter().map(String::as_str).collect();
+        assert_eq!(ask(&full, &[], &[]).unwrap().add.len(), SHARES_MAX);
+        assert_eq!(ask(&["x"], &[], &full), Err(ShareRefusal::TooMany));
+        assert_eq!(ask(&full, &[], &full), Ok(SharePlan::default()));
+        // One goes and one comes.
+        assert!(ask(&["x"], &full[..1], &full).is_ok());
+        assert_eq!(ask(&["x", "y"], &full[..1], &full), Err(ShareRefusal::TooMany));
+    }
+
+    #[test]
+    fn an_account_named_twice_for_removal_is_counted_once() {
+        let full = many(SHARES_MAX);
+        let full: Vec<&str> = full.iter().map(String::as_str).collect();
+        assert_eq!(ask(&["x", "y"], &[full[0], full[0]], &full), Err(ShareRefusal::TooMany));
+    }
 }

@@ -8,6 +8,10 @@ use crate::time::Timestamp;
 pub enum ConsumerKind {
     /// An ENS instance.
     Instance,
+    /// A delivery group of cloud applications.
+    DeliveryGroup,
+    /// A workstation.
+    Workstation,
 }
 
 /// How the use came about.

@@ -5,13 +5,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use calotype_core::ids::{AccountId, ImageId, RegionId, ReplicaId};
+use calotype_core::ids::{AccountId, ImageId, RegionId, ReplicaId, VersionId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, Product, Stage};
 use calotype_core::replica::{Holder, NewReplica, Source};
 use calotype_core::time::Timestamp;
-use calotype_store::db::{Db, Options, StoreError};
+use calotype_store::db::{Db, Faults, Options, StoreError, Tx};
 use calotype_store::objects::{Bucket, ObjectError, Objects, Places};
-use calotype_store::{images, nonces, replicas};
+use calotype_store::versions::Version;
+use calotype_store::{images, nonces, replicas, versions};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, chance, id_chance};
@@ -96,21 +97,27 @@ impl App {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::open_fenced(config, clock, true).await
+        Self::open_with(config, clock, Faults::default(), true).await
     }
 
-    /// As [`App::open`]; without the fence only in the negative control of the race tests.
+    /// As [`App::open`], for tests: with failures armed at the seam of the store, and without the fence
+    /// in the negative control of the race tests.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open_fenced(config: Config, clock: Clock, fence: bool) -> Result<Arc<Self>, OpenError> {
+    pub async fn open_with(
+        config: Config,
+        clock: Clock,
+        faults: Faults,
+        fence: bool,
+    ) -> Result<Arc<Self>, OpenError> {
         let lock = take_folder(&config.data)?;
         let places = places(&config)?;
         let identity = match config.identity {
             Some(identity) => identity,
             None => default_identity(&config.data)?,
         };
-        let db = Db::open(&Options { path: config.metadata.clone(), fence }).await?;
+        let db = Db::open(&Options { path: config.metadata.clone(), faults, fence }).await?;
         let now = clock.now();
         let default_region = config.regions.first().map(|(id, _)| id.clone());
         let app = Self {
@@ -156,21 +163,49 @@ impl App {
         let mut tx = self.db.begin().await?;
         for public in public {
             let id = ImageId::trusted(public.id.clone());
-            if images::load(&mut tx, Product::Ens, &id, &owner).await?.is_some() {
-                continue;
+            if images::load(&mut tx, public.product, &id, &owner).await?.is_none() {
+                self.make_public_image(&mut tx, id, public, &owner, now).await?;
             }
-            let region = self.default_region.clone();
-            let source = match &public.source {
-                Some((bucket, object)) => Source::Bucket { bucket: bucket.clone(), object: object.clone() },
-                None => Source::Blank { size_gib: public.size_gib },
-            };
-            let holder = Holder::Image(id.clone());
-            let replica = NewReplica { id: ReplicaId::fresh(now, id_chance()), holder, region, source };
-            let region = self.default_region.clone();
-            images::insert(&mut tx, &public_image(id, public, &owner, region, now)).await?;
-            replicas::insert(&mut tx, &replica, now).await?;
         }
         tx.commit().await
+    }
+
+    /// ENS images lie in the region that their owner chose; App Streaming's are everywhere.
+    async fn make_public_image(
+        &self,
+        tx: &mut Tx,
+        id: ImageId,
+        public: &PublicImage,
+        owner: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (regions, version) = match public.product {
+            Product::Ens => (vec![&self.default_region], None),
+            Product::AppStreaming => {
+                let id = VersionId::fresh(now, id_chance());
+                (self.places.regions.keys().collect(), Some(Version { id, name: "v1.0.0".to_owned() }))
+            }
+        };
+        images::insert(tx, &public_image(id.clone(), public, owner, &self.default_region, now)).await?;
+        if let Some(version) = &version {
+            versions::insert(tx, &id, version, now).await?;
+        }
+        for region in regions {
+            let replica = NewReplica {
+                id: ReplicaId::fresh(now, id_chance()),
+                holder: Holder::Image(id.clone()),
+                version: version.as_ref().map(|version| version.id.clone()),
+                region: region.clone(),
+                source: match &public.source {
+                    Some((bucket, object)) => {
+                        Source::Bucket { bucket: bucket.clone(), object: object.clone() }
+                    }
+                    None => Source::Blank { size_gib: public.size_gib },
+                },
+            };
+            replicas::insert(tx, &replica, now).await?;
+        }
+        Ok(())
     }
 }
 
@@ -178,29 +213,35 @@ fn public_image(
     id: ImageId,
     public: &PublicImage,
     owner: &AccountId,
-    region: RegionId,
+    region: &RegionId,
     now: Timestamp,
 ) -> Image {
     Image {
-        name: public.id.clone(),
         id,
-        product: Product::Ens,
+        product: public.product,
         owner: owner.clone(),
         kind: ImageKind::System,
         state: ImageState::Making(Stage::Creating),
+        name: public.id.clone(),
         labels: ImageLabels {
             architecture: "x86_64".to_owned(),
             compute_type: "ens_vm".to_owned(),
             platform: public.platform.clone(),
             os_type: public.os_type.clone(),
             os_version: String::new(),
+            product_type: public.product_type.clone(),
+            details: public.details.clone(),
         },
-        region,
+        region: region.clone(),
         virtual_size_bytes: None,
         stored_size_bytes: None,
         source_instance: None,
         source_snapshot: None,
+        parent: None,
+        base: None,
+        published: None,
         created: now,
+        modified: now,
     }
 }
 

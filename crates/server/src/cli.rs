@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use calotype::app::{App, CREDENTIALS_FILE};
 use calotype::clock::Clock;
@@ -80,8 +81,15 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn runtime(work: impl Future<Output = Outcome>) -> Outcome {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // A call into a file system that hangs must not keep the process.
+    runtime.shutdown_timeout(STRAGGLERS_TIMEOUT);
+    outcome
 }
+
+/// How long calls into the operating system may go on after everything else has ended.
+const STRAGGLERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CALOTYPE_LOG")
@@ -98,6 +106,10 @@ async fn serve(arguments: Serve) -> Outcome {
     let app = App::open(config, Clock::System).await?;
     let listener =
         TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    // Before anybody is told that the server is up: a signal may follow at once.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     println!("listening on http://{}", listener.local_addr()?);
     if has_accounts {
         println!("accounts are those of the configuration file");
@@ -106,9 +118,6 @@ async fn serve(arguments: Serve) -> Outcome {
     } else {
         println!("the access key is in {}", data.join(CREDENTIALS_FILE).display());
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
     let reloading = Arc::clone(&app);
     let stop = async move {
         loop {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use calotype_core::ids::RegionId;
+use calotype_core::image::Product;
 use calotype_store::objects::{Location, is_bucket_name};
 use jiff::SignedDuration;
 
@@ -66,6 +67,8 @@ pub struct EnsRegion {
 /// A system image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicImage {
+    /// The product it belongs to.
+    pub product: Product,
     /// Its id, which is its name too.
     pub id: String,
     /// `centos`, `windows` and the like.
@@ -76,6 +79,10 @@ pub struct PublicImage {
     pub source: Option<(String, String)>,
     /// The size of the empty disk, in GiB.
     pub size_gib: u64,
+    /// What it is for, joined by commas; empty for ENS.
+    pub product_type: String,
+    /// Further members that listings show.
+    pub details: Vec<(String, String)>,
 }
 
 /// What operations go by.
@@ -264,9 +271,11 @@ fn public_image(entry: file::PublicImageEntry) -> Result<PublicImage, ConfigErro
     if calotype_core::ids::ImageId::parse(&id).is_err() {
         return Err(ConfigError::new("public_image.id must be letters, digits, _, - and ."));
     }
-    if entry.api != "ens" {
-        return Err(ConfigError::new(format!("public_image {id}: api must be \"ens\"")));
-    }
+    let product = match entry.api.as_str() {
+        "ens" => Product::Ens,
+        "appstreaming" => Product::AppStreaming,
+        _ => return Err(ConfigError::new(format!("public_image {id}: api must be ens or appstreaming"))),
+    };
     let source = match entry.source {
         Some(text) => match text.split_once('/') {
             Some((bucket, object)) => Some((bucket.to_owned(), object.to_owned())),
@@ -274,15 +283,35 @@ fn public_image(entry: file::PublicImageEntry) -> Result<PublicImage, ConfigErro
         },
         None => None,
     };
-    let said_gib = id.split('_').find_map(|part| part.strip_suffix('G')?.parse().ok());
-    let platform =
-        entry.platform.or_else(|| id.split(['_', '-']).next().map(str::to_owned)).unwrap_or_default();
-    let windows = platform.starts_with("win");
+    let windows = id.contains("win");
+    let (os_type, platform, size_gib, product_type) = match product {
+        Product::Ens => {
+            let said_gib = id.split('_').find_map(|part| part.strip_suffix('G')?.parse().ok());
+            let platform = id.split(['_', '-']).next().unwrap_or_default().to_owned();
+            (if windows { "windows" } else { "linux" }, platform, said_gib.unwrap_or(20), "")
+        }
+        Product::AppStreaming if windows => {
+            ("Windows", windows_platform(&id), 40, "CloudDesktop,CloudApp,WuyingServer")
+        }
+        Product::AppStreaming => ("Linux", "Ubuntu".to_owned(), 40, "CloudDesktop,CloudApp,WuyingServer"),
+    };
+    let features = entry.features.into_iter().map(|name| (format!("Feature.{name}"), "yes".to_owned()));
+    let details = entry.details.into_iter().chain(features).collect();
     Ok(PublicImage {
-        os_type: if windows { "windows" } else { "linux" }.to_owned(),
-        size_gib: entry.size_gib.or(said_gib).unwrap_or(20),
-        platform,
+        product,
+        os_type: entry.os_type.unwrap_or_else(|| os_type.to_owned()),
+        platform: entry.platform.unwrap_or(platform),
+        size_gib: entry.size_gib.unwrap_or(size_gib),
+        product_type: entry.product_type.unwrap_or_else(|| product_type.to_owned()),
+        details,
         source,
         id,
     })
+}
+
+/// `desktopimage-windows-server-2022-64-asp` is of the platform `Windows Server 2022`.
+fn windows_platform(id: &str) -> String {
+    let kind = if id.contains("server") { "Windows Server" } else { "Windows" };
+    let version = id.split('-').find(|part| part.len() >= 2 && part.bytes().all(|b| b.is_ascii_digit()));
+    version.map_or_else(|| kind.to_owned(), |version| format!("{kind} {version}"))
 }

@@ -1,5 +1,8 @@
-//! The demonstration: a real server, signed requests over HTTP, and one image from its file to its last
-//! byte. Every step checks what it says.
+//! The demonstration: a real server, signed requests over HTTP, and images from a file to their last byte.
+//! Every step checks what it says.
+
+mod app_streaming;
+mod ens;
 
 use std::error::Error;
 use std::path::Path;
@@ -14,13 +17,25 @@ use crate::app::App;
 use crate::client::{Answer, Client};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
-use crate::products::ens::API;
+use crate::products::Api;
 use crate::{http, workers};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Two accounts: the one that makes the image, and the one that it is shared with.
 const CONFIG: &str = r#"
+[timing]
+image = "300ms"
+
+[[public_image]]
+id = "centos_6_08_64_20G_alibase_20171208"
+api = "ens"
+
+[[public_image]]
+id = "desktopimage-windows-server-2022-64-asp"
+api = "appstreaming"
+source = "golden/golden.qcow2"
+
 [[account]]
 id = "1000000000000001"
 [[account.access_key]]
@@ -37,11 +52,13 @@ secret = "bob-secret"
 const BOB_ACCOUNT: &str = "1000000000000002";
 const BUCKET: &str = "golden";
 const OBJECT: &str = "golden.qcow2";
-const PUBLIC_IMAGE: &str = "centos_6_08_64_20G_alibase_20171208";
 
 /// The data in the image, in clusters of 64 KiB, and the size of its disk.
 const DATA_CLUSTERS: u64 = 128;
 const DISK_BYTES: u64 = 20 << 30;
+
+/// The bytes of the data alone, which every copy of the image has at least.
+const DATA_BYTES: u64 = DATA_CLUSTERS * qcow2::CLUSTER_BYTES as u64;
 
 /// How long the server may take to finish something.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,7 +75,7 @@ struct Story {
 /// What went wrong, in words for the reader.
 pub async fn run() -> Outcome {
     let folder = tempfile::Builder::new().prefix("calotype-demo-").tempdir()?;
-    std::fs::create_dir_all(folder.path().join("buckets").join(BUCKET))?;
+    write_image(folder.path())?;
     let config_file = folder.path().join("config.toml");
     std::fs::write(&config_file, CONFIG)?;
     let overrides = Overrides {
@@ -84,7 +101,7 @@ pub async fn run() -> Outcome {
         app,
     };
     let telling = async {
-        let outcome = story.tell(folder.path()).await;
+        let outcome = story.tell().await;
         drop(stop);
         outcome
     };
@@ -93,130 +110,46 @@ pub async fn run() -> Outcome {
     outcome
 }
 
+/// Puts a qcow2 file with a pattern on its disk into the bucket.
+fn write_image(folder: &Path) -> Outcome {
+    let bucket = folder.join("buckets").join(BUCKET);
+    std::fs::create_dir_all(&bucket)?;
+    let pattern: Vec<u8> = (0..=u8::MAX).cycle().take(qcow2::CLUSTER_BYTES).collect();
+    let clusters: Vec<(u64, &[u8])> = (0..DATA_CLUSTERS).map(|guest| (guest, pattern.as_slice())).collect();
+    std::fs::write(bucket.join(OBJECT), qcow2::with_data(DISK_BYTES, &clusters))?;
+    Ok(())
+}
+
 impl Story {
-    async fn tell(&self, folder: &Path) -> Outcome {
-        self.wait_for_image(&self.alice, "DescribeImages", PUBLIC_IMAGE).await?;
-        let image = self.import(folder).await?;
-        self.refuse_stranger(&image).await?;
-        self.refuse_created_use(&image).await?;
-        self.refuse_switched_use(&image).await?;
-        self.delete(&image).await?;
-        println!("\nThat is the whole story: one image, used, refused, freed and gone.");
-        Ok(())
-    }
-
-    async fn import(&self, folder: &Path) -> Outcome<String> {
-        step("A qcow2 file comes into a bucket, and Alice imports it.");
-        let pattern: Vec<u8> = (0..=u8::MAX).cycle().take(qcow2::CLUSTER_BYTES).collect();
-        let clusters: Vec<(u64, &[u8])> =
-            (0..DATA_CLUSTERS).map(|guest| (guest, pattern.as_slice())).collect();
-        let file = qcow2::with_data(DISK_BYTES, &clusters);
-        std::fs::write(folder.join("buckets").join(BUCKET).join(OBJECT), &file)?;
-        say(&format!("{BUCKET}/{OBJECT}: {} bytes, a disk of {} GiB", file.len(), DISK_BYTES >> 30));
-        let answer = self
-            .done(
-                &self.alice,
-                "ImportImage",
-                &[
-                    ("ImageName", "golden-image"),
-                    ("OSSBucket", BUCKET),
-                    ("OSSObject", OBJECT),
-                    ("ImageFormat", "qcow2"),
-                    ("Architecture", "x86_64"),
-                    ("ComputeType", "ens_vm"),
-                    ("OSType", "linux"),
-                    ("Platform", "centos"),
-                    ("TargetOSSRegionId", "cn-beijing"),
-                ],
-            )
-            .await?;
-        let image = text(&answer, "/ImageId")?;
-        self.wait_for_image(&self.alice, "DescribeSelfImages", &image).await?;
-        say(&format!("{image} is Available; its bytes were checked, copied and hashed"));
-        let stored = self.show_bytes().await?;
-        ensure(stored >= file.len() as u64, "the stores hold the bytes of the image")?;
-        Ok(image)
-    }
-
-    async fn refuse_stranger(&self, image: &str) -> Outcome {
-        step("Bob does not see the image, so he cannot delete it.");
-        let delete = [("ImageId", image)];
-        self.refused(&self.bob, "DeleteImage", &delete, "Error.DeleteImage", "The image is not exist.")
-            .await?;
-        step("Alice shares it with Bob. Now he sees it, but it is not his to delete.");
-        let share = [("ImageId", image), ("AddAccounts", BOB_ACCOUNT)];
-        self.done(&self.alice, "ModifyImageSharePermission", &share).await?;
-        self.wait_for_image(&self.bob, "DescribeImages", image).await?;
-        self.refused(&self.bob, "DeleteImage", &delete, "NoPermission", "Permission denied.").await
-    }
-
-    async fn refuse_created_use(&self, image: &str) -> Outcome {
-        step("Bob launches an instance from it. Alice's delete is refused as long as it lives.");
-        let delete = [("ImageId", image)];
-        let answer = self.done(&self.bob, "RunInstances", &[("ImageId", image), ("Amount", "1")]).await?;
-        let instance = text(&answer, "/InstanceIds/0")?;
-        let used = "The image cannot be deleted when used by instance.";
-        self.refused(&self.alice, "DeleteImage", &delete, "Forbidden.DelerrorteImage", used).await?;
-        self.done(&self.bob, "StopInstance", &[("InstanceId", &instance)]).await?;
-        say("a stopped instance still uses its image");
-        self.refused(&self.alice, "DeleteImage", &delete, "Forbidden.DelerrorteImage", used).await?;
-        self.done(&self.bob, "ReleasePostPaidInstance", &[("InstanceId", &instance)]).await?;
-        Ok(())
-    }
-
-    async fn refuse_switched_use(&self, image: &str) -> Outcome {
-        step("Alice switches an instance of another image to it: that is a use as well, with its own code.");
-        let answer = self.done(&self.alice, "RunInstances", &[("ImageId", PUBLIC_IMAGE)]).await?;
-        let instance = text(&answer, "/InstanceIds/0")?;
-        let switch = [("InstanceId", instance.as_str()), ("ImageId", image)];
-        self.done(&self.alice, "ReinitInstance", &switch).await?;
-        let used = "The image cannot be deleted when used by instance.";
-        self.refused(&self.alice, "DeleteImage", &[("ImageId", image)], "Error.DeleteImage", used).await?;
-        self.done(&self.alice, "ReleasePostPaidInstance", &[("InstanceId", &instance)]).await?;
-        Ok(())
-    }
-
-    async fn delete(&self, image: &str) -> Outcome {
-        step("Nothing uses the image any more. Before the delete:");
-        let before = self.show_bytes().await?;
-        self.done(&self.alice, "DeleteImage", &[("ImageId", image)]).await?;
-        let answer = self.done(&self.alice, "DescribeSelfImages", &[("ImageId", image)]).await?;
-        ensure(answer.body.pointer("/Images/Image") == Some(&Value::Array(Vec::new())), "the image is gone")?;
-        let delete = [("ImageId", image)];
-        self.refused(&self.alice, "DeleteImage", &delete, "Error.DeleteImage", "The image is not exist.")
-            .await?;
-        let launch = [("ImageId", image)];
-        let invalid = "The specified field ImageId invalid. Please check it again.";
-        self.refused(&self.bob, "RunInstances", &launch, "InvalidParameter.ImageId", invalid).await?;
-        step("The workers erase its bytes. After the delete:");
-        let gone = DATA_CLUSTERS * qcow2::CLUSTER_BYTES as u64;
-        self.wait("the bytes are erased", async || Ok(self.bytes().await? + gone <= before)).await?;
-        self.show_bytes().await?;
+    async fn tell(&self) -> Outcome {
+        self.tell_ens().await?;
+        self.tell_app_streaming().await?;
+        println!("\nThat is the whole story: images used, refused, freed and gone.");
         Ok(())
     }
 
     /// Calls an operation that must succeed.
-    async fn done(&self, client: &Client, action: &str, params: &[(&str, &str)]) -> Outcome<Answer> {
-        let answer = client.call(API.version, action, params).await?;
+    async fn done(
+        &self,
+        client: &Client,
+        api: &Api,
+        action: &str,
+        params: &[(&str, &str)],
+    ) -> Outcome<Answer> {
+        let answer = client.call(api.version, action, params).await?;
         if answer.status != 200 {
             return Err(format!("{action} should have been done, but: {}", answer.body).into());
         }
-        if !action.starts_with("Describe") {
+        if !["Describe", "List", "Explain"].iter().any(|read| action.starts_with(read)) {
             say(&format!("{action}: 200"));
         }
         Ok(answer)
     }
 
-    /// Calls an operation that must be refused with this code and message.
-    async fn refused(
-        &self,
-        client: &Client,
-        action: &str,
-        params: &[(&str, &str)],
-        code: &str,
-        message: &str,
-    ) -> Outcome {
-        let answer = client.call(API.version, action, params).await?;
+    /// Deletes an image, which must be refused with this code and message.
+    async fn refused(&self, client: &Client, api: &Api, image: &str, code: &str, message: &str) -> Outcome {
+        let action = "DeleteImage";
+        let answer = client.call(api.version, action, &[("ImageId", image)]).await?;
         let as_documented =
             answer.status == 400 && answer.code() == Some(code) && answer.body["Message"] == message;
         if !as_documented {
@@ -224,16 +157,6 @@ impl Story {
         }
         say(&format!("{action}: 400 {code}: {message}"));
         Ok(())
-    }
-
-    async fn wait_for_image(&self, client: &Client, action: &str, image: &str) -> Outcome {
-        self.wait(&format!("image {image} is available"), async || {
-            let answer = self.done(client, action, &[("ImageId", image)]).await?;
-            let found = answer.body.pointer("/Images/Image/0");
-            // DescribeImages lists available images only, and says no status.
-            Ok(found.is_some_and(|found| found.get("Status").is_none_or(|status| status == "Available")))
-        })
-        .await
     }
 
     async fn wait(&self, what: &str, mut is_so: impl AsyncFnMut() -> Outcome<bool>) -> Outcome {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use calotype_core::ids::AccountId;
 use calotype_core::ram::{Policies, Policy, Principal, PrincipalKind, TrustPolicy};
 
+use calotype_store::images::SYSTEM_OWNER;
+
 use crate::config::{AccessKeyEntry, AccountEntry, ConfigError, PolicyEntry};
 use crate::wire::signature::Secret;
 
@@ -76,6 +78,9 @@ impl Identity {
     fn add_account(&mut self, entry: AccountEntry) -> Result<(), ConfigError> {
         let account = AccountId::parse(&entry.id)
             .map_err(|_| ConfigError::new("account.id must be digits, letters and hyphens"))?;
+        if account.as_str() == SYSTEM_OWNER {
+            return Err(ConfigError::new(format!("account.id {SYSTEM_OWNER} belongs to the public images")));
+        }
         if self.accounts.contains(&account) {
             return Err(ConfigError::new(format!("account {account} is there twice")));
         }

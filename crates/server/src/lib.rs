@@ -2,6 +2,9 @@
 //!
 //! A request goes downwards: `http` to `operations` to `products` to `service` to the store and the core.
 
+// Some answers of the vendor have more members than a macro is expanded for by default.
+#![recursion_limit = "256"]
+
 pub mod app;
 pub mod client;
 pub mod clock;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::clock::{chance, request_id};
 use crate::identity::AccessKey;
-use crate::products::{Api, Call, Operation, ens, sts};
+use crate::products::{Api, Call, Operation, appstream, calotype, ecd, ens, sts};
 use crate::service::Caller;
 use crate::wire::fault::{ErrorRow, Fault, GatewayError};
 use crate::wire::reply::Reply;
@@ -22,6 +22,39 @@ use crate::wire::signature;
 
 /// Every operation that is served.
 pub const OPERATIONS: &[Operation] = &[
+    appstream::create_app_instance_group::OPERATION,
+    appstream::create_image_by_instance::OPERATION,
+    appstream::create_image_from_app_instance_group::OPERATION,
+    appstream::create_wuying_server::OPERATION,
+    appstream::delete_app_instance_group::OPERATION,
+    appstream::delete_image::OPERATION,
+    appstream::delete_wuying_server::OPERATION,
+    appstream::describe_wuying_server::OPERATION,
+    appstream::get_app_instance_group::OPERATION,
+    appstream::list_app_instance_group::OPERATION,
+    appstream::list_app_instances::OPERATION,
+    appstream::list_image::OPERATION,
+    appstream::list_regions::OPERATION,
+    appstream::list_wuying_server::OPERATION,
+    appstream::start_task_for_distribute_image::OPERATION,
+    appstream::start_wuying_server::OPERATION,
+    appstream::stop_wuying_server::OPERATION,
+    appstream::update_app_instance_group_image::OPERATION,
+    appstream::update_wuying_server_image::OPERATION,
+    calotype::explain_delete_image::OPERATION,
+    calotype::publish_community_image::OPERATION,
+    calotype::withdraw_community_image::OPERATION,
+    ecd::create_bundle::OPERATION,
+    ecd::create_template::OPERATION,
+    ecd::delete_bundles::OPERATION,
+    ecd::delete_images::OPERATION,
+    ecd::delete_templates::OPERATION,
+    ecd::describe_bundles::OPERATION,
+    ecd::describe_image_permission::OPERATION,
+    ecd::describe_images::OPERATION,
+    ecd::describe_templates::OPERATION,
+    ecd::modify_image_permission::OPERATION,
+    ecd::modify_template::OPERATION,
     ens::create_image::OPERATION,
     ens::create_snapshot::OPERATION,
     ens::delete_image::OPERATION,

@@ -3,10 +3,15 @@
 //! Each operation is one file with a constant of type [`Operation`]; everything that must know the
 //! operations (routing, RAM actions, documents, tests) reads those constants.
 
+pub mod appstream;
+pub mod calotype;
+pub mod ecd;
 pub mod ens;
 pub mod sts;
 
 use base64::Engine as _;
+use calotype_core::delete_image::{DeleteRefusal, DeleteRules};
+use calotype_core::image::Product;
 use calotype_core::ram::{Denied, diagnostic_message};
 use calotype_core::time::Timestamp;
 use futures::future::BoxFuture;
@@ -14,7 +19,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::service::Caller;
-use crate::wire::fault::Fault;
+use crate::wire::fault::{ErrorRow, Fault};
 use crate::wire::params::Params;
 
 /// One version of one API.
@@ -87,8 +92,12 @@ pub enum Kind {
     JsonList,
     /// Items joined by commas.
     CommaList,
+    /// A decimal fraction.
+    Number,
     /// A JSON object in one text.
     JsonObject,
+    /// `Name.Member`.
+    FlatObject,
 }
 
 impl Parameter {
@@ -102,6 +111,22 @@ impl Parameter {
     #[must_use]
     pub const fn required(name: &'static str, kind: Kind) -> Self {
         Self { name, kind, required: true }
+    }
+}
+
+/// What a product rules of a delete.
+fn delete_rules(product: Product) -> &'static DeleteRules {
+    match product {
+        Product::Ens => &ens::RULES,
+        Product::AppStreaming => &appstream::RULES,
+    }
+}
+
+/// What a product's `DeleteImage` answers when the ladder refuses.
+fn delete_refusal_row(product: Product, refusal: DeleteRefusal) -> ErrorRow {
+    match product {
+        Product::Ens => ens::error::EnsError::from(refusal).row(),
+        Product::AppStreaming => appstream::error::AppStreamError::from(refusal).row(),
     }
 }
 

@@ -4,25 +4,41 @@
 //! reaches a product.
 
 pub mod caller_identity;
+pub mod create_bundle;
+pub mod create_derived_image;
 pub mod create_image;
 pub mod create_snapshot;
+pub mod create_template;
+pub mod delete_bundles;
 pub mod delete_image;
+pub mod delete_images;
 pub mod delete_snapshot;
+pub mod delete_templates;
+pub mod describe_bundles;
 pub mod describe_ens_regions;
 pub mod describe_images;
 pub mod describe_instances;
+pub mod describe_regional_images;
 pub mod describe_snapshots;
+pub mod describe_templates;
+pub mod distribute_image;
 pub mod import_image;
+pub mod list_images;
+pub mod list_regions;
 pub mod list_tags;
 pub mod modify_image_attribute;
+pub mod modify_template;
 pub mod power_instance;
+pub mod publish_image;
 pub mod reinit_instance;
 pub mod release_instance;
 pub mod run_instances;
 pub mod share_image;
 
 use calotype_core::ids::AccountId;
+use calotype_core::image::Product;
 use calotype_core::ram::{self, Arn, Authorized, Context, Denied, Policies, Principal};
+use calotype_core::usage::ConsumerKind;
 use calotype_store::db::{StoreError, Tx};
 use calotype_store::nonces::{self, SpentNonce};
 
@@ -68,6 +84,30 @@ impl Caller {
         self.authorize(Arn::of(self.service(), self.account(), kind, id))
     }
 
+    /// Asks RAM whether the caller may do the operation to an image. App Streaming declares no resources, so
+    /// there it is everything.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn authorize_image(&self, product: Product, id: &str) -> Result<Authorized, Box<Denied>> {
+        match product {
+            Product::Ens => self.authorize_one("image", id),
+            Product::AppStreaming => self.authorize_all(),
+        }
+    }
+
+    /// Asks RAM whether the caller may do the operation to what runs an image. App Streaming declares no
+    /// resources, so there it is everything.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn authorize_consumer(&self, kind: ConsumerKind, id: &str) -> Result<Authorized, Box<Denied>> {
+        match kind {
+            ConsumerKind::Instance => self.authorize_one("instance", id),
+            ConsumerKind::DeliveryGroup | ConsumerKind::Workstation => self.authorize_all(),
+        }
+    }
+
     fn authorize(&self, resource: Arn) -> Result<Authorized, Box<Denied>> {
         ram::authorize(&self.principal, &self.policies, self.action, resource, &self.context)
             .map_err(Box::new)
@@ -93,6 +133,14 @@ pub enum ServiceError<R> {
     /// The store did not do its part.
     #[error("store")]
     Store(#[from] StoreError),
+}
+
+/// The product whose images a consumer of this kind runs.
+fn product_of(kind: ConsumerKind) -> Product {
+    match kind {
+        ConsumerKind::Instance => Product::Ens,
+        ConsumerKind::DeliveryGroup | ConsumerKind::Workstation => Product::AppStreaming,
+    }
 }
 
 /// Begins a transaction that changes something, and spends the request's nonce with it.

@@ -6,6 +6,8 @@
 pub mod sqlite;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -132,11 +134,80 @@ impl Row {
     }
 }
 
+/// Failures armed at the seam: the way for tests to meet what only a failing part can cause. Clones share
+/// what is armed.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Armed>);
+
+#[derive(Debug, Default)]
+struct Armed {
+    any: AtomicBool,
+    faults: Mutex<Vec<Fault>>,
+}
+
+/// A failure of one statement.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Text that the statement has in it.
+    pub statement: &'static str,
+    /// What happens instead of it.
+    pub effect: FaultEffect,
+}
+
+/// What happens instead of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultEffect {
+    /// The store is away.
+    Unavailable,
+    /// A row turns out to be corrupt.
+    Corrupt,
+    /// The statement finds nothing to do.
+    Nothing,
+}
+
+impl Faults {
+    /// Arms a failure; it happens each time, until [`Faults::clear`].
+    pub fn arm(&self, fault: Fault) {
+        self.armed().push(fault);
+        self.0.any.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets everything work again.
+    pub fn clear(&self) {
+        self.0.any.store(false, Ordering::SeqCst);
+        self.armed().clear();
+    }
+
+    fn of(&self, sql: &str) -> Option<FaultEffect> {
+        if !self.0.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.armed().iter().find(|fault| sql.contains(fault.statement)).map(|fault| fault.effect)
+    }
+
+    fn armed(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FaultEffect {
+    /// The error in the place of the statement; none if it does nothing.
+    fn error(self) -> Result<()> {
+        match self {
+            Self::Unavailable => Err(StoreError::Unavailable("injected".into())),
+            Self::Corrupt => Err(StoreError::Corrupt("injected".to_owned())),
+            Self::Nothing => Ok(()),
+        }
+    }
+}
+
 /// Which engine to open, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The `SQLite` file.
     pub path: PathBuf,
+    /// Failures that are to happen. Empty but in tests.
+    pub faults: Faults,
     /// Whether transactions are fenced. Always true but in the negative control of the race tests, which
     /// shows that they fail without the fence.
     pub fence: bool,
@@ -155,6 +226,7 @@ pub enum Lock {
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Engine,
+    faults: Faults,
 }
 
 #[derive(Clone, Debug)]
@@ -166,6 +238,7 @@ enum Engine {
 #[derive(Debug)]
 pub struct Tx {
     engine: EngineTx,
+    faults: Faults,
 }
 
 #[derive(Debug)]
@@ -179,8 +252,10 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be opened or was written by a newer program.
     pub async fn open(options: &Options) -> Result<Self> {
-        let db = Self { engine: Engine::Sqlite(sqlite::Sqlite::open(options)?) };
+        let engine = sqlite::Sqlite::open(options)?;
+        let mut db = Self { engine: Engine::Sqlite(engine.clone()), faults: options.faults.clone() };
         crate::migrations::migrate(&db).await?;
+        db.engine = Engine::Sqlite(engine.with_fence(options.fence));
         Ok(db)
     }
 
@@ -190,9 +265,10 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<Tx> {
-        match &self.engine {
-            Engine::Sqlite(engine) => Ok(Tx { engine: EngineTx::Sqlite(engine.begin().await?) }),
-        }
+        let engine = match &self.engine {
+            Engine::Sqlite(engine) => EngineTx::Sqlite(engine.begin().await?),
+        };
+        Ok(Tx { engine, faults: self.faults.clone() })
     }
 
     /// Begins a transaction that only reads: one snapshot of what is durable.
@@ -200,9 +276,10 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn read(&self) -> Result<Tx> {
-        match &self.engine {
-            Engine::Sqlite(engine) => Ok(Tx { engine: EngineTx::Sqlite(engine.read().await?) }),
-        }
+        let engine = match &self.engine {
+            Engine::Sqlite(engine) => EngineTx::Sqlite(engine.read().await?),
+        };
+        Ok(Tx { engine, faults: self.faults.clone() })
     }
 }
 
@@ -213,6 +290,9 @@ impl Tx {
     /// Any [`StoreError`].
     #[expect(clippy::unused_async, reason = "engines beyond the process wait here")]
     pub async fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        if let Some(effect) = self.faults.of(sql) {
+            return effect.error().map(|()| Vec::new());
+        }
         match &mut self.engine {
             EngineTx::Sqlite(tx) => tx.query(sql, values),
         }
@@ -231,6 +311,9 @@ impl Tx {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
+        if let Some(effect) = self.faults.of(sql) {
+            return effect.error().map(|()| 0);
+        }
         match &mut self.engine {
             EngineTx::Sqlite(tx) => tx.execute(sql, values).await,
         }

@@ -1,5 +1,7 @@
 //! Images: their rows, and the views that decisions are made of.
 
+use std::collections::BTreeMap;
+
 use calotype_core::delete_image::{DeletePlan, DeleteView};
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, SnapshotId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing};
@@ -7,18 +9,21 @@ use calotype_core::replica::Bytes;
 use calotype_core::time::Timestamp;
 
 use crate::db::{Lock, Result, Row, StoreError, Tx, Value};
-use crate::{deletions, replicas, shares, usages};
+use crate::deletions::DeletionAct;
+use crate::snapshots::comma_set;
+use crate::{deletions, members, replicas, shares, usages};
 
 /// The columns of an image, in the order that [`image`] reads them.
 macro_rules! columns {
     () => {
         "i.id, i.product, i.owner, i.kind, i.state, i.stage, i.reason, i.name, i.architecture, \
          i.compute_type, i.platform, i.os_type, i.os_version, i.region, i.virtual_size_bytes, \
-         i.stored_size_bytes, i.source_instance, i.source_snapshot, i.created_ms"
+         i.stored_size_bytes, i.source_instance, i.source_snapshot, i.created_ms, \
+         i.product_type, i.details, i.parent_id, i.base_id, i.published_ms, i.modified_ms"
     };
 }
 
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 25;
 
 /// The account that system images belong to.
 pub const SYSTEM_OWNER: &str = "system";
@@ -29,11 +34,14 @@ pub const SYSTEM_OWNER: &str = "system";
 /// [`StoreError::Conflict`] if the id exists.
 pub async fn insert(tx: &mut Tx, image: &Image) -> Result<()> {
     let (state, stage, reason) = state_to_text(&image.state);
+    let details = members::to_text(&image.labels.details);
     tx.execute_one(
         "INSERT INTO images (id, product, owner, kind, state, stage, reason, name, architecture, \
          compute_type, platform, os_type, os_version, region, virtual_size_bytes, stored_size_bytes, \
-         source_instance, source_snapshot, created_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+         source_instance, source_snapshot, created_ms, product_type, details, parent_id, base_id, \
+         published_ms, modified_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+         $21, $22, $23, $24, $25)",
         &[
             image.id.as_str().into(),
             product_to_text(image.product).into(),
@@ -54,6 +62,12 @@ pub async fn insert(tx: &mut Tx, image: &Image) -> Result<()> {
             image.source_instance.as_ref().map(InstanceId::as_str).into(),
             image.source_snapshot.as_ref().map(SnapshotId::as_str).into(),
             image.created.as_millis().into(),
+            (&image.labels.product_type).into(),
+            (&details).into(),
+            image.parent.as_ref().map(ImageId::as_str).into(),
+            image.base.as_ref().map(ImageId::as_str).into(),
+            image.published.map(Timestamp::as_millis).into(),
+            image.modified.as_millis().into(),
         ],
     )
     .await
@@ -103,11 +117,18 @@ pub async fn load_delete_view(
     account: &AccountId,
 ) -> Result<DeleteView> {
     lock(tx, id, Lock::Alone).await?;
+    let entries = replicas::of_image(tx, id).await?;
     Ok(DeleteView {
         image: load(tx, product, id, account).await?,
         shares: shares::of_image(tx, id).await?,
+        community_children: published_children(tx, id).await?,
         usages: usages::of_image(tx, id).await?,
-        replicas: replicas::of_image(tx, id).await?,
+        replicas: entries.iter().map(|entry| entry.id.clone()).collect(),
+        copying: entries
+            .into_iter()
+            .filter(|entry| entry.state.is_making())
+            .map(|entry| entry.region)
+            .collect(),
     })
 }
 
@@ -116,7 +137,7 @@ pub async fn load_delete_view(
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the image is not as the plan found it; any other [`StoreError`].
-pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, caller: &str, request_id: &str) -> Result<()> {
+pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>) -> Result<()> {
     let (state, _, _) = state_to_text(&plan.image.state);
     tx.execute_one(
         "UPDATE images SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL AND state = $3 AND owner = $4",
@@ -132,17 +153,67 @@ pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, caller: &str, request_
         shares::remove_all(tx, &plan.image.id).await?;
     }
     replicas::erase_all(tx, plan.image.id.as_str(), plan.erase_from).await?;
-    deletions::insert(tx, plan, product_to_text(plan.image.product), caller, request_id).await
+    deletions::insert(tx, plan, product_to_text(plan.image.product), act).await
+}
+
+/// The children of an image that are published as community images.
+async fn published_children(tx: &mut Tx, parent: &ImageId) -> Result<Vec<ImageId>> {
+    let rows = tx
+        .query(
+            "SELECT id FROM images WHERE parent_id = $1 AND published_ms IS NOT NULL AND deleted_ms IS NULL \
+             ORDER BY id",
+            &[parent.as_str().into()],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(ImageId::trusted(row.text(0)?))).collect()
+}
+
+/// Who stands behind a share, a published child or a copy of an image, by account, image or region, and
+/// since when.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn blockers(tx: &mut Tx, image: &ImageId) -> Result<BTreeMap<String, (AccountId, Timestamp)>> {
+    let rows = tx
+        .query(
+            "SELECT s.account_id, s.account_id, s.since_ms FROM shares s WHERE s.image_id = $1 \
+             UNION ALL \
+             SELECT c.id, c.owner, c.published_ms FROM images c \
+             WHERE c.parent_id = $1 AND c.published_ms IS NOT NULL AND c.deleted_ms IS NULL \
+             UNION ALL \
+             SELECT r.region, i.owner, i.modified_ms FROM replicas r JOIN images i ON i.id = r.holder_id \
+             WHERE r.holder_id = $1 AND r.state = 'copying'",
+            &[image.as_str().into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let since = Timestamp::from_millis(row.integer(2)?);
+            Ok((row.text(0)?.to_owned(), (AccountId::trusted(row.text(1)?), since)))
+        })
+        .collect()
+}
+
+/// Publishes an image for everybody, or withdraws it.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it is gone.
+pub async fn set_published(tx: &mut Tx, id: &ImageId, published: Option<Timestamp>) -> Result<()> {
+    tx.execute_one(
+        "UPDATE images SET published_ms = $2 WHERE id = $1 AND deleted_ms IS NULL",
+        &[id.as_str().into(), published.map(Timestamp::as_millis).into()],
+    )
+    .await
 }
 
 /// Gives an image another name.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if it is gone.
-pub async fn rename(tx: &mut Tx, id: &ImageId, name: &str) -> Result<()> {
+pub async fn rename(tx: &mut Tx, id: &ImageId, name: &str, now: Timestamp) -> Result<()> {
     tx.execute_one(
-        "UPDATE images SET name = $2 WHERE id = $1 AND deleted_ms IS NULL",
-        &[id.as_str().into(), name.into()],
+        "UPDATE images SET name = $2, modified_ms = $3 WHERE id = $1 AND deleted_ms IS NULL",
+        &[id.as_str().into(), name.into(), now.as_millis().into()],
     )
     .await
 }
@@ -181,25 +252,54 @@ pub async fn record_failed(tx: &mut Tx, id: &ImageId, stage: Stage, reason: &str
 }
 
 /// Which images a listing asks for; absent filters let everything through.
+#[expect(clippy::struct_excessive_bools, reason = "whose images are listed is a set of five")]
 #[derive(Clone, Debug, Default)]
 pub struct Filter<'a> {
     /// Part of the id.
     pub id_part: Option<&'a str>,
-    /// The whole id.
-    pub id: Option<&'a str>,
+    /// The whole ids; empty for all.
+    pub ids: Vec<&'a str>,
     /// Part of the name.
     pub name_part: Option<&'a str>,
-    /// The whole name.
-    pub name: Option<&'a str>,
     /// The snapshot it was made from.
     pub snapshot: Option<&'a str>,
-    /// Whether to leave out images that are not available.
-    pub available_only: bool,
-    /// Whether system images are listed too.
+    /// The state: `making`, `available`, `unavailable` or `failed`.
+    pub state: Option<&'a str>,
+    /// Whether work on any of its replicas has begun.
+    pub begun: Option<bool>,
+    /// `linux`, `windows` and the like, in any case.
+    pub os_type: Option<&'a str>,
+    /// The platforms; empty for all.
+    pub platforms: Vec<&'a str>,
+    /// The product types, one of which it must be for; empty for all. The first
+    /// [`PRODUCT_TYPES_IN_FILTER_MAX`] count.
+    pub product_types: Vec<&'a str>,
+    /// The regions that must have it; empty for any.
+    pub regions: Vec<&'a str>,
+    /// Details that it must have, names with values: the first [`DETAILS_IN_FILTER_MAX`] count.
+    pub details: Vec<(&'a str, &'a str)>,
+    /// Tags that it must have, each a key and, if given, a value: the first [`TAGS_IN_FILTER_MAX`] count.
+    pub tags: Vec<(&'a str, Option<&'a str>)>,
+    /// Whether system images are listed.
     pub public: bool,
-    /// Whether the account's own images and those shared to it are listed.
+    /// Whether the account's own images are listed.
     pub own: bool,
+    /// Whether images shared to the account are listed.
+    pub shared_in: bool,
+    /// Whether the account's own images are listed only if they are not published.
+    pub own_unpublished: bool,
+    /// Whether community images are listed, the account's own included.
+    pub community: bool,
 }
+
+/// How many product types a listing can be filtered by: there are no more.
+pub const PRODUCT_TYPES_IN_FILTER_MAX: usize = 3;
+
+/// How many details a listing can be filtered by.
+pub const DETAILS_IN_FILTER_MAX: usize = 8;
+
+/// How many tags a listing can be filtered by.
+pub const TAGS_IN_FILTER_MAX: usize = 3;
 
 /// One page of images that `account` sees, an exact match of the id part first, then the newest, and
 /// how many there are in all.
@@ -214,46 +314,42 @@ pub async fn list(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<ImageView>, i64)> {
-    let values: &[Value<'_>] = &[
+    let sets = [&filter.ids, &filter.platforms, &filter.regions].map(|set| comma_set(set));
+    let [ids, platforms, regions] = &sets;
+    let mut values: Vec<Value<'_>> = vec![
         account.as_str().into(),
         product_to_text(product).into(),
-        filter.id.into(),
+        ids.as_deref().into(),
         filter.id_part.into(),
-        filter.name.into(),
         filter.name_part.into(),
         filter.snapshot.into(),
-        filter.available_only.into(),
+        filter.state.into(),
+        filter.os_type.into(),
+        platforms.as_deref().into(),
+        filter.product_types.first().copied().into(),
+        regions.as_deref().into(),
         filter.public.into(),
         filter.own.into(),
+        filter.shared_in.into(),
+        filter.community.into(),
         limit.into(),
         offset.into(),
     ];
-    // Each arm of the union goes by an index: the owner's images, the system's, those shared in.
-    let rows = tx
-        .query(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", shared, COUNT(*) OVER () FROM (\
-                 SELECT *, 0 AS shared FROM images WHERE CAST($10 AS BIGINT) = 1 AND owner = $1 AND product = $2 \
-                 UNION ALL \
-                 SELECT *, 0 FROM images WHERE CAST($9 AS BIGINT) = 1 AND owner = 'system' AND product = $2 \
-                 UNION ALL \
-                 SELECT m.*, 1 FROM shares s JOIN images m ON m.id = s.image_id \
-                 WHERE CAST($10 AS BIGINT) = 1 AND s.account_id = $1 AND m.product = $2 AND m.owner <> $1) i \
-                 WHERE i.deleted_ms IS NULL \
-                 AND (CAST($8 AS BIGINT) = 0 OR i.state = 'available') \
-                 AND ($3 IS NULL OR i.id = $3) \
-                 AND ($4 IS NULL OR REPLACE(i.id, $4, '') <> i.id) \
-                 AND ($5 IS NULL OR i.name = $5) \
-                 AND ($6 IS NULL OR REPLACE(i.name, $6, '') <> i.name) \
-                 AND ($7 IS NULL OR i.source_snapshot = $7) \
-                 ORDER BY CASE WHEN i.id = $4 THEN 0 ELSE 1 END, i.created_ms DESC, i.id \
-                 LIMIT $11 OFFSET $12"
-            ),
-            values,
-        )
-        .await?;
+    let details: Vec<String> =
+        filter.details.iter().map(|(name, value)| members::part(name, value)).collect();
+    values
+        .extend((0..DETAILS_IN_FILTER_MAX).map(|place| Value::from(details.get(place).map(String::as_str))));
+    for place in 0..TAGS_IN_FILTER_MAX {
+        let tag = filter.tags.get(place);
+        values.push(tag.map(|(key, _)| *key).into());
+        values.push(tag.and_then(|(_, value)| *value).into());
+    }
+    for place in 1..PRODUCT_TYPES_IN_FILTER_MAX {
+        values.push(filter.product_types.get(place).copied().into());
+    }
+    values.push(filter.own_unpublished.into());
+    values.push(filter.begun.map(i64::from).into());
+    let rows = tx.query(LIST, &values).await?;
     let total = rows.first().map_or(Ok(0), |row| row.integer(COLUMNS + 1))?;
     if rows.is_empty() && offset > 0 {
         // A page beyond the end is empty, but says how many there are.
@@ -263,6 +359,59 @@ pub async fn list(
     let views = rows.iter().map(|row| view(row, account)).collect::<Result<_>>()?;
     Ok((views, total))
 }
+
+/// Each arm of the union goes by an index: the owner's images, the system's, those shared in, and the
+/// published ones. An image that is in two of them is in the earlier one only.
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", shared, COUNT(*) OVER () FROM (\
+     SELECT *, 0 AS shared FROM images WHERE owner = $1 AND product = $2 \
+     AND ((CAST($13 AS BIGINT) = 1 AND (CAST($34 AS BIGINT) = 0 OR published_ms IS NULL)) \
+     OR (CAST($15 AS BIGINT) = 1 AND published_ms IS NOT NULL)) \
+     UNION ALL \
+     SELECT *, 0 FROM images WHERE CAST($12 AS BIGINT) = 1 AND owner = 'system' AND product = $2 \
+     UNION ALL \
+     SELECT m.*, 1 FROM shares s JOIN images m ON m.id = s.image_id \
+     WHERE CAST($14 AS BIGINT) = 1 AND s.account_id = $1 AND m.product = $2 AND m.owner <> $1 AND m.owner <> 'system' \
+     UNION ALL \
+     SELECT p.*, (SELECT COUNT(*) FROM shares s WHERE s.image_id = p.id AND s.account_id = $1) \
+     FROM images p WHERE CAST($15 AS BIGINT) = 1 AND p.published_ms IS NOT NULL \
+     AND p.product = $2 AND p.owner <> $1 AND p.owner <> 'system' AND NOT EXISTS \
+     (SELECT 1 FROM shares s WHERE s.image_id = p.id AND s.account_id = $1 AND CAST($14 AS BIGINT) = 1)) i \
+     WHERE i.deleted_ms IS NULL \
+     AND ($3 IS NULL OR REPLACE($3, ',' || i.id || ',', '') <> $3) \
+     AND ($4 IS NULL OR REPLACE(i.id, $4, '') <> i.id) \
+     AND ($5 IS NULL OR REPLACE(i.name, $5, '') <> i.name) \
+     AND ($6 IS NULL OR i.source_snapshot = $6) \
+     AND ($7 IS NULL OR i.state = $7) \
+     AND ($8 IS NULL OR LOWER(i.os_type) = LOWER($8)) \
+     AND ($9 IS NULL OR REPLACE($9, ',' || i.platform || ',', '') <> $9) \
+     AND ($10 IS NULL \
+     OR REPLACE(',' || i.product_type || ',', ',' || $10 || ',', '') <> ',' || i.product_type || ',' \
+     OR REPLACE(',' || i.product_type || ',', ',' || $32 || ',', '') <> ',' || i.product_type || ',' \
+     OR REPLACE(',' || i.product_type || ',', ',' || $33 || ',', '') <> ',' || i.product_type || ',') \
+     AND ($11 IS NULL OR EXISTS (SELECT 1 FROM replicas r WHERE r.holder_id = i.id \
+     AND r.state = 'available' AND REPLACE($11, ',' || r.region || ',', '') <> $11)) \
+     AND ($18 IS NULL OR REPLACE(i.details, $18, '') <> i.details) \
+     AND ($19 IS NULL OR REPLACE(i.details, $19, '') <> i.details) \
+     AND ($20 IS NULL OR REPLACE(i.details, $20, '') <> i.details) \
+     AND ($21 IS NULL OR REPLACE(i.details, $21, '') <> i.details) \
+     AND ($22 IS NULL OR REPLACE(i.details, $22, '') <> i.details) \
+     AND ($23 IS NULL OR REPLACE(i.details, $23, '') <> i.details) \
+     AND ($24 IS NULL OR REPLACE(i.details, $24, '') <> i.details) \
+     AND ($25 IS NULL OR REPLACE(i.details, $25, '') <> i.details) \
+     AND ($26 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
+     AND t.resource_id = i.id AND t.tag_key = $26 AND ($27 IS NULL OR t.tag_value = $27))) \
+     AND ($28 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
+     AND t.resource_id = i.id AND t.tag_key = $28 AND ($29 IS NULL OR t.tag_value = $29))) \
+     AND ($30 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
+     AND t.resource_id = i.id AND t.tag_key = $30 AND ($31 IS NULL OR t.tag_value = $31))) \
+     AND ($35 IS NULL OR $35 = (SELECT COUNT(*) FROM (SELECT 1 FROM replicas r WHERE r.holder_id = i.id \
+     AND r.tries > 0 LIMIT 1) begun)) \
+     ORDER BY CASE WHEN i.id = $4 THEN 0 ELSE 1 END, i.created_ms DESC, i.id \
+     LIMIT $16 OFFSET $17"
+);
 
 fn view(row: &Row, account: &AccountId) -> Result<ImageView> {
     let image = image(row)?;
@@ -284,13 +433,19 @@ fn image(row: &Row) -> Result<Image> {
             platform: row.text(10)?.to_owned(),
             os_type: row.text(11)?.to_owned(),
             os_version: row.text(12)?.to_owned(),
+            product_type: row.text(19)?.to_owned(),
+            details: members::from_text(row.text(20)?)?,
         },
         region: RegionId::trusted(row.text(13)?),
         virtual_size_bytes: row.integer_opt(14)?.map(i64::unsigned_abs),
         stored_size_bytes: row.integer_opt(15)?.map(i64::unsigned_abs),
         source_instance: row.text_opt(16)?.map(InstanceId::trusted),
         source_snapshot: row.text_opt(17)?.map(SnapshotId::trusted),
+        parent: row.text_opt(21)?.map(ImageId::trusted),
+        base: row.text_opt(22)?.map(ImageId::trusted),
+        published: row.integer_opt(23)?.map(Timestamp::from_millis),
         created: Timestamp::from_millis(row.integer(18)?),
+        modified: Timestamp::from_millis(row.integer(24)?),
     })
 }
 
@@ -301,12 +456,14 @@ fn size(bytes: Option<u64>) -> Option<i64> {
 fn product_to_text(product: Product) -> &'static str {
     match product {
         Product::Ens => "ens",
+        Product::AppStreaming => "appstreaming",
     }
 }
 
 fn product_from_text(text: &str) -> Result<Product> {
     match text {
         "ens" => Ok(Product::Ens),
+        "appstreaming" => Ok(Product::AppStreaming),
         _ => Err(StoreError::Corrupt(format!("unknown product {text}"))),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Memory does not grow with the size of an image. Nothing here writes a row.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use calotype_core::image::Stage;
 use calotype_core::qcow2::{self, Header};
 use calotype_core::replica::Bytes;
@@ -23,6 +25,18 @@ const PARTS_MAX: usize = 2;
 /// Bytes in a GiB.
 const GIB: u64 = 1 << 30;
 
+/// How many bytes have gone through, for whoever wants to show it.
+#[derive(Debug, Default)]
+pub struct Progress(AtomicU64);
+
+impl Progress {
+    /// The bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Why a replica could not be filled.
 #[derive(Debug, thiserror::Error)]
 pub enum FillError {
@@ -30,7 +44,7 @@ pub enum FillError {
     #[error("{0}")]
     Refused(String),
     /// A store did not do its part now.
-    #[error("the {} failed", if *.0 == Stage::Uploading { "write to the region's store" } else { "read of the source" })]
+    #[error("the {} failed", if *.0 == Stage::Uploading { "write to the store" } else { "read of the source" })]
     Failed(Stage, #[source] ObjectError),
 }
 
@@ -75,6 +89,7 @@ pub async fn import(
     object: &str,
     target: &Objects,
     key: &ObjectKey,
+    progress: &Progress,
 ) -> Result<Bytes, FillError> {
     let source = match bucket.get(object).await {
         Ok(source) => source,
@@ -90,7 +105,7 @@ pub async fn import(
     let header = Header::parse(&prefix)?;
     header.check_length(size_bytes)?;
     let all = stream::once(async { Ok(bytes::Bytes::from(prefix)) }).chain(parts);
-    let sha256 = write(all, size_bytes, target, key).await?;
+    let sha256 = write(all, size_bytes, target, key, progress).await?;
     check_tables(&header, size_bytes, target, key).await?;
     Ok(Bytes { size_bytes, sha256, virtual_size_bytes: header.virtual_size_bytes() })
 }
@@ -105,10 +120,11 @@ pub async fn copy(
     expected: &Bytes,
     target: &Objects,
     key: &ObjectKey,
+    progress: &Progress,
 ) -> Result<Bytes, FillError> {
     let source = origin.open_replica(origin_key).await.map_err(FillError::reading)?;
     let parts = source.into_stream().map(|part| part.map_err(FillError::reading));
-    let sha256 = write(parts, expected.size_bytes, target, key).await?;
+    let sha256 = write(parts, expected.size_bytes, target, key, progress).await?;
     if sha256 != expected.sha256 {
         return Err(FillError::Refused("the source's bytes are not the ones that were recorded".to_owned()));
     }
@@ -123,7 +139,7 @@ pub async fn blank(size_gib: u64, target: &Objects, key: &ObjectKey) -> Result<B
     let virtual_size_bytes = size_gib.saturating_mul(GIB);
     let whole = bytes::Bytes::from(qcow2::minimal(virtual_size_bytes));
     let size_bytes = whole.len() as u64;
-    let sha256 = write(stream::iter([Ok(whole)]), size_bytes, target, key).await?;
+    let sha256 = write(stream::iter([Ok(whole)]), size_bytes, target, key, &Progress::default()).await?;
     Ok(Bytes { size_bytes, sha256, virtual_size_bytes })
 }
 
@@ -147,9 +163,10 @@ async fn write(
     size_bytes: u64,
     target: &Objects,
     key: &ObjectKey,
+    progress: &Progress,
 ) -> Result<String, FillError> {
     let mut upload = target.upload(key, PART_BYTES).await.map_err(FillError::writing)?;
-    match pump(parts, size_bytes, &mut upload).await {
+    match pump(parts, size_bytes, &mut upload, progress).await {
         Ok(sha256) => {
             upload.finish().await.map_err(FillError::writing)?;
             Ok(sha256)
@@ -166,6 +183,7 @@ async fn pump(
     parts: impl Stream<Item = Result<bytes::Bytes, FillError>>,
     size_bytes: u64,
     upload: &mut WriteMultipart,
+    progress: &Progress,
 ) -> Result<String, FillError> {
     let mut digest = Context::new(&SHA256);
     let mut seen_bytes: u64 = 0;
@@ -173,6 +191,7 @@ async fn pump(
     while let Some(part) = parts.next().await {
         let part = part?;
         seen_bytes += part.len() as u64;
+        progress.0.store(seen_bytes, Ordering::Relaxed);
         digest.update(&part);
         upload.wait_for_capacity(PARTS_MAX).await.map_err(FillError::writing)?;
         upload.put(part);

@@ -18,10 +18,10 @@ use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt}
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// The key under which the `attempt`th attempt to fill a replica writes.
+    /// The key of the `write`th time that a replica is written, from 1.
     #[must_use]
-    pub fn fresh(replica: &ReplicaId, attempt: u32) -> Self {
-        Self(format!("{replica}.{attempt}"))
+    pub fn fresh(replica: &ReplicaId, write: u32) -> Self {
+        Self(format!("{replica}.{write}"))
     }
 
     /// A key that this service wrote, from a row.
@@ -135,6 +135,17 @@ impl Objects {
     /// [`ObjectError`]; a key that no store can hold is not found.
     pub async fn get(&self, object: &str) -> Result<GetResult, ObjectError> {
         let path = ObjectPath::parse(object).map_err(|_| ObjectError::NotFound)?;
+        if let Some(folder) = &self.folder {
+            // Such names are uploads that are not finished, which the store does not show.
+            if is_unfinished(object) {
+                return Err(ObjectError::NotFound);
+            }
+            // To open a pipe would wait for somebody to write into it.
+            let found = tokio::fs::metadata(folder.join(path.as_ref())).await;
+            if found.is_ok_and(|found| !found.is_file()) {
+                return Err(ObjectError::NotFound);
+            }
+        }
         Ok(self.store.get(&path).await?)
     }
 
@@ -275,4 +286,10 @@ pub fn is_bucket_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
+}
+
+/// Tells whether a name ends in `#` and digits.
+fn is_unfinished(name: &str) -> bool {
+    let suffix = name.rsplit_once('#').map(|(_, suffix)| suffix);
+    suffix.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }

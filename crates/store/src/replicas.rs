@@ -3,8 +3,8 @@
 //! A task is due when `due_ms` has passed. Claiming it moves `due_ms` to the end of the lease, so a
 //! worker that dies leaves a task that becomes due again by itself.
 
-use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId};
-use calotype_core::replica::{Bytes, Holder, NewReplica, Source};
+use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId, VersionId};
+use calotype_core::replica::{Bytes, EntryState, Holder, NewReplica, RegionEntry, Source};
 use calotype_core::time::Timestamp;
 
 use crate::db::{Result, Row, StoreError, Tx};
@@ -43,12 +43,14 @@ pub struct FillTask {
     pub source: Source,
     /// For a copy, where the bytes lie; `None` if they are gone.
     pub origin: Option<Origin>,
-    /// The number of this attempt, from 1.
+    /// The number of this claim on the replica, which no other claim ever has.
     pub attempt: u32,
+    /// How often this was tried since the replica came into its state, from 1.
+    pub tries: u32,
     /// The key to write under: this attempt's own.
     pub key: ObjectKey,
-    /// The key that an earlier attempt may have left something under.
-    pub stale_key: Option<ObjectKey>,
+    /// The keys that earlier attempts may have left something under.
+    pub stale_keys: Vec<ObjectKey>,
 }
 
 /// A replica claimed for erasing.
@@ -60,10 +62,12 @@ pub struct EraseTask {
     pub holder: Holder,
     /// The region to erase in.
     pub region: RegionId,
-    /// The key; `None` if nothing was ever written.
-    pub key: Option<ObjectKey>,
-    /// The number of this attempt, from 1.
+    /// Every key that was ever written under: a killed attempt may have left something.
+    pub keys: Vec<ObjectKey>,
+    /// The number of this claim on the replica, which no other claim ever has.
     pub attempt: u32,
+    /// How often this was tried since the replica came into its state, from 1.
+    pub tries: u32,
 }
 
 /// Writes a replica that is to be filled from `due` on.
@@ -74,8 +78,8 @@ pub async fn insert(tx: &mut Tx, replica: &NewReplica, due: Timestamp) -> Result
     let (holder_kind, holder_id) = holder_to_text(&replica.holder);
     let (source_kind, source) = source_to_text(&replica.source);
     tx.execute_one(
-        "INSERT INTO replicas (id, holder_kind, holder_id, region, state, source_kind, source, attempt, due_ms) \
-         VALUES ($1, $2, $3, $4, 'copying', $5, $6, 0, $7)",
+        "INSERT INTO replicas (id, holder_kind, holder_id, region, state, source_kind, source, attempt, due_ms, \
+         version_id) VALUES ($1, $2, $3, $4, 'copying', $5, $6, 0, $7, $8)",
         &[
             replica.id.as_str().into(),
             holder_kind.into(),
@@ -84,6 +88,7 @@ pub async fn insert(tx: &mut Tx, replica: &NewReplica, due: Timestamp) -> Result
             source_kind.into(),
             (&source).into(),
             due.as_millis().into(),
+            replica.version.as_ref().map(VersionId::as_str).into(),
         ],
     )
     .await
@@ -93,14 +98,72 @@ pub async fn insert(tx: &mut Tx, replica: &NewReplica, due: Timestamp) -> Result
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<ReplicaId>> {
+pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<RegionEntry>> {
     let rows = tx
         .query(
-            "SELECT id FROM replicas WHERE holder_id = $1 AND state <> 'erased' ORDER BY id",
+            "SELECT r.id, r.version_id, r.region, r.state, r.tries, r.copied_bytes, \
+             COALESCE(r.size_bytes, o.size_bytes) FROM replicas r \
+             LEFT JOIN replicas o ON r.state = 'copying' AND r.source_kind = 'replica' AND o.id = r.source \
+             WHERE r.holder_id = $1 AND r.state <> 'erased' ORDER BY r.id",
             &[image.as_str().into()],
         )
         .await?;
-    rows.iter().map(|row| Ok(ReplicaId::trusted(row.text(0)?))).collect()
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &Row) -> Result<RegionEntry> {
+    let state = match (row.text(3)?, row.integer(4)?) {
+        ("copying", 0) => EntryState::Waiting,
+        ("copying", _) => {
+            let (done, all) = (row.integer(5)?.max(0), row.integer_opt(6)?.unwrap_or(0));
+            // Filled is not said before it is recorded.
+            let hundredths = done.saturating_mul(100).checked_div(all).unwrap_or(0).min(99);
+            EntryState::Copying(u8::try_from(hundredths).unwrap_or(0))
+        }
+        ("available", _) => EntryState::Available,
+        // A replica that is being erased is none of a live image any more.
+        ("failed" | "erasing", _) => EntryState::Failed,
+        (other, _) => return Err(StoreError::Corrupt(format!("unknown replica state {other}"))),
+    };
+    Ok(RegionEntry {
+        id: ReplicaId::trusted(row.text(0)?),
+        version: row.text_opt(1)?.map(VersionId::trusted),
+        region: RegionId::trusted(row.text(2)?),
+        state,
+    })
+}
+
+/// Writes how many bytes of a replica are filled; for showing only.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn record_progress(tx: &mut Tx, id: &ReplicaId, attempt: u32, copied_bytes: u64) -> Result<()> {
+    tx.execute(
+        "UPDATE replicas SET copied_bytes = $3 WHERE id = $1 AND attempt = $2 AND state = 'copying'",
+        &[
+            id.as_str().into(),
+            i64::from(attempt).into(),
+            i64::try_from(copied_bytes).unwrap_or(i64::MAX).into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Fills failed replicas after all, from another one.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if one is in another state.
+pub async fn refill(tx: &mut Tx, ids: &[ReplicaId], source: &ReplicaId, due: Timestamp) -> Result<()> {
+    for id in ids {
+        tx.execute_one(
+            "UPDATE replicas SET state = 'copying', source_kind = 'replica', source = $2, tries = 0, \
+             copied_bytes = 0, last_error = NULL, due_ms = $3 WHERE id = $1 AND state = 'failed'",
+            &[id.as_str().into(), source.as_str().into(), due.as_millis().into()],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// An available replica of an image or a snapshot, and its region.
@@ -121,7 +184,7 @@ pub async fn available(tx: &mut Tx, holder_id: &str) -> Result<Option<(ReplicaId
 /// being written at this moment, from the end of that lease on.
 pub(crate) async fn erase_all(tx: &mut Tx, holder_id: &str, from: Timestamp) -> Result<()> {
     tx.execute(
-        "UPDATE replicas SET state = 'erasing', attempt = 0, last_error = NULL, lease_owner = NULL, \
+        "UPDATE replicas SET state = 'erasing', tries = 0, last_error = NULL, lease_owner = NULL, \
          due_ms = CASE WHEN lease_until_ms > $2 THEN lease_until_ms ELSE $2 END \
          WHERE holder_id = $1 AND state NOT IN ('erasing', 'erased')",
         &[holder_id.into(), from.as_millis().into()],
@@ -137,8 +200,8 @@ pub(crate) async fn erase_all(tx: &mut Tx, holder_id: &str, from: Timestamp) -> 
 pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64) -> Result<Vec<FillTask>> {
     let rows = tx
         .query(
-            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.object_key, r.attempt, r.source_kind, r.source, \
-             o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes \
+            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.writes, r.attempt, r.source_kind, r.source, \
+             o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes, r.tries \
              FROM replicas r LEFT JOIN replicas o ON r.source_kind = 'replica' AND o.id = r.source \
              AND o.state IN ('available', 'erasing') \
              WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'copying' ORDER BY r.due_ms LIMIT $2",
@@ -148,7 +211,12 @@ pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64)
     let mut tasks = Vec::with_capacity(rows.len());
     for row in &rows {
         let task = fill_task(row)?;
-        take(tx, &task.id, "copying", task.attempt, Some(task.key.as_str()), lease).await?;
+        take(tx, &task.id, "copying", task.attempt, lease).await?;
+        tx.execute_one(
+            "UPDATE replicas SET object_key = $2, writes = writes + 1, copied_bytes = 0 WHERE id = $1",
+            &[task.id.as_str().into(), task.key.as_str().into()],
+        )
+        .await?;
         tasks.push(task);
     }
     Ok(tasks)
@@ -167,7 +235,7 @@ pub async fn claim_erasures(
 ) -> Result<Vec<EraseTask>> {
     let rows = tx
         .query(
-            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.object_key, r.attempt FROM replicas r \
+            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.writes, r.attempt, r.tries FROM replicas r \
              WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'erasing' \
              AND NOT EXISTS (SELECT 1 FROM replicas c WHERE c.source = r.id AND c.state = 'copying') \
              AND NOT EXISTS (SELECT 1 FROM images i WHERE i.id = r.holder_id AND i.deleted_ms IS NULL) \
@@ -178,36 +246,29 @@ pub async fn claim_erasures(
         .await?;
     let mut tasks = Vec::with_capacity(rows.len());
     for row in &rows {
+        let id = ReplicaId::trusted(row.text(0)?);
         let task = EraseTask {
-            id: ReplicaId::trusted(row.text(0)?),
+            keys: (1..=small(row, 4)?).map(|write| ObjectKey::fresh(&id, write)).collect(),
+            id,
             holder: holder_from_text(row.text(1)?, row.text(2)?)?,
             region: RegionId::trusted(row.text(3)?),
-            key: row.text_opt(4)?.map(ObjectKey::trusted),
-            attempt: attempt(row, 5)? + 1,
+            attempt: small(row, 5)? + 1,
+            tries: small(row, 6)? + 1,
         };
-        let key = task.key.as_ref().map(ObjectKey::as_str);
-        take(tx, &task.id, "erasing", task.attempt, key, lease).await?;
+        take(tx, &task.id, "erasing", task.attempt, lease).await?;
         tasks.push(task);
     }
     Ok(tasks)
 }
 
-async fn take(
-    tx: &mut Tx,
-    id: &ReplicaId,
-    state: &'static str,
-    attempt: u32,
-    key: Option<&str>,
-    lease: &Lease,
-) -> Result<()> {
+async fn take(tx: &mut Tx, id: &ReplicaId, state: &'static str, attempt: u32, lease: &Lease) -> Result<()> {
     tx.execute_one(
-        "UPDATE replicas SET attempt = $3, object_key = $4, lease_owner = $5, lease_until_ms = $6, due_ms = $6 \
+        "UPDATE replicas SET attempt = $3, tries = tries + 1, lease_owner = $4, lease_until_ms = $5, due_ms = $5 \
          WHERE id = $1 AND state = $2 AND attempt = $3 - 1",
         &[
             id.as_str().into(),
             state.into(),
             i64::from(attempt).into(),
-            key.into(),
             (&lease.owner).into(),
             lease.until.as_millis().into(),
         ],
@@ -388,7 +449,7 @@ pub async fn records(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Record>
 
 fn fill_task(row: &Row) -> Result<FillTask> {
     let id = ReplicaId::trusted(row.text(0)?);
-    let attempt = attempt(row, 5)? + 1;
+    let (writes, attempt) = (small(row, 4)?, small(row, 5)? + 1);
     let origin = match (row.text_opt(8)?, row.text_opt(9)?, row.integer_opt(10)?, row.text_opt(11)?) {
         (Some(region), Some(key), Some(size), Some(sha256)) => Some(Origin {
             region: RegionId::trusted(region),
@@ -402,19 +463,20 @@ fn fill_task(row: &Row) -> Result<FillTask> {
         _ => None,
     };
     Ok(FillTask {
-        key: ObjectKey::fresh(&id, attempt),
+        key: ObjectKey::fresh(&id, writes + 1),
         holder: holder_from_text(row.text(1)?, row.text(2)?)?,
         region: RegionId::trusted(row.text(3)?),
-        stale_key: row.text_opt(4)?.map(ObjectKey::trusted),
+        stale_keys: (1..=writes).map(|write| ObjectKey::fresh(&id, write)).collect(),
         source: source_from_text(row.text(6)?, row.text(7)?)?,
         origin,
         attempt,
+        tries: small(row, 13)? + 1,
         id,
     })
 }
 
-fn attempt(row: &Row, column: usize) -> Result<u32> {
-    u32::try_from(row.integer(column)?).map_err(|_| StoreError::Corrupt("attempt out of range".to_owned()))
+fn small(row: &Row, column: usize) -> Result<u32> {
+    u32::try_from(row.integer(column)?).map_err(|_| StoreError::Corrupt("count out of range".to_owned()))
 }
 
 fn holder_to_text(holder: &Holder) -> (&'static str, &str) {

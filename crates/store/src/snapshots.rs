@@ -147,7 +147,9 @@ pub async fn list(
 }
 
 pub(crate) fn comma_set(values: &[&str]) -> Option<String> {
-    (!values.is_empty()).then(|| format!(",{},", values.join(",")))
+    // A value with a comma can match nothing; an empty one does not either.
+    let whole = |value: &&str| if value.contains(',') { "" } else { *value }.to_owned();
+    (!values.is_empty()).then(|| format!(",{},", values.iter().map(whole).collect::<Vec<_>>().join(",")))
 }
 
 fn snapshot(row: &Row) -> Result<Snapshot> {
@@ -174,6 +176,7 @@ fn snapshot(row: &Row) -> Result<Snapshot> {
             platform: row.text(13)?.to_owned(),
             os_type: row.text(14)?.to_owned(),
             os_version: row.text(15)?.to_owned(),
+            ..ImageLabels::default()
         },
     })
 }

@@ -77,10 +77,7 @@ pub async fn end(tx: &mut Tx, consumer: &str) -> Result<()> {
 fn usage(row: &Row) -> Result<Usage> {
     Ok(Usage {
         image: ImageId::trusted(row.text(0)?),
-        consumer_kind: match row.text(1)? {
-            "instance" => ConsumerKind::Instance,
-            other => return Err(StoreError::Corrupt(format!("unknown consumer kind {other}"))),
-        },
+        consumer_kind: kind_from_text(row.text(1)?)?,
         consumer: row.text(2)?.to_owned(),
         consumer_owner: AccountId::trusted(row.text(3)?),
         origin: match row.text(4)? {
@@ -100,8 +97,21 @@ fn origin_to_text(origin: UsageOrigin) -> &'static str {
     }
 }
 
-fn kind_to_text(kind: ConsumerKind) -> &'static str {
+/// The word for a kind of consumer, which its tags are kept under too.
+#[must_use]
+pub fn kind_to_text(kind: ConsumerKind) -> &'static str {
     match kind {
         ConsumerKind::Instance => "instance",
+        ConsumerKind::DeliveryGroup => "group",
+        ConsumerKind::Workstation => "workstation",
+    }
+}
+
+pub(crate) fn kind_from_text(text: &str) -> Result<ConsumerKind> {
+    match text {
+        "instance" => Ok(ConsumerKind::Instance),
+        "group" => Ok(ConsumerKind::DeliveryGroup),
+        "workstation" => Ok(ConsumerKind::Workstation),
+        other => Err(StoreError::Corrupt(format!("unknown consumer kind {other}"))),
     }
 }

@@ -9,7 +9,10 @@ use crate::{Outcome, root};
 /// Lines in a file, and lines in a function: tripwires, not goals.
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
-const LINE_CHARS_MAX: usize = 110;
+const LINE_CHARS_MAX: usize = 120;
+
+/// Lines in a file of end-to-end tests, which are read one test at a time.
+const END_TO_END_LINES_MAX: usize = 700;
 
 /// Files that may be longer, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
@@ -30,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("identity", &["config", "wire"]),
     ("app", &["clock", "config", "identity", "wire"]),
     ("service", &["service", "app", "clock", "config"]),
-    ("products", &["products", "service", "app", "wire"]),
+    ("products", &["products", "service", "app", "clock", "wire"]),
     ("operations", &["products", "service", "app", "clock", "identity", "wire"]),
     ("http", &["operations", "app", "wire"]),
     ("workers", &["workers", "app", "clock"]),
@@ -45,7 +48,7 @@ pub(crate) fn run() -> Outcome {
     for path in files(&root, "rs") {
         let name = relative(&root, &path);
         let text = read(&path)?;
-        lengths(&name, &text, &mut findings);
+        lengths(&name, &text, FILE_LINES_MAX, &mut findings);
         functions(&name, &text, &mut findings);
         layers(&name, &text, &mut findings);
         if name.ends_with("/mod.rs") {
@@ -54,16 +57,16 @@ pub(crate) fn run() -> Outcome {
     }
     for path in files(&root, "py") {
         let name = relative(&root, &path);
-        lengths(&name, &read(&path)?, &mut findings);
+        lengths(&name, &read(&path)?, END_TO_END_LINES_MAX, &mut findings);
     }
     requirements(&root, &mut findings)?;
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
 }
 
-fn lengths(name: &str, text: &str, findings: &mut Vec<String>) {
+fn lengths(name: &str, text: &str, lines_max: usize, findings: &mut Vec<String>) {
     let lines = text.lines().count();
-    if lines > FILE_LINES_MAX && !LONG_FILES.iter().any(|(file, _)| *file == name) {
-        findings.push(format!("{name}: {lines} lines are more than {FILE_LINES_MAX}"));
+    if lines > lines_max && !LONG_FILES.iter().any(|(file, _)| *file == name) {
+        findings.push(format!("{name}: {lines} lines are more than {lines_max}"));
     }
     for (number, line) in (1..).zip(text.lines()) {
         let chars = line.chars().count();

@@ -1,5 +1,6 @@
 //! The configuration file as it is written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -88,6 +89,12 @@ pub(super) struct PublicImageEntry {
     pub source: Option<String>,
     pub platform: Option<String>,
     pub size_gib: Option<u64>,
+    pub os_type: Option<String>,
+    pub product_type: Option<String>,
+    #[serde(default)]
+    pub features: Vec<String>,
+    #[serde(default)]
+    pub details: BTreeMap<String, String>,
 }
 
 /// An account.
@@ -207,11 +214,20 @@ pub(super) fn default_ens_regions() -> Vec<EnsRegionEntry> {
 }
 
 pub(super) fn default_public_images() -> Vec<PublicImageEntry> {
-    vec![PublicImageEntry {
-        id: "centos_6_08_64_20G_alibase_20171208".to_owned(),
-        api: "ens".to_owned(),
+    [
+        ("centos_6_08_64_20G_alibase_20171208", "ens"),
+        ("desktopimage-windows-server-2022-64-asp", "appstreaming"),
+    ]
+    .map(|(id, api)| PublicImageEntry {
+        id: id.to_owned(),
+        api: api.to_owned(),
         source: None,
         platform: None,
         size_gib: None,
-    }]
+        os_type: None,
+        product_type: None,
+        features: Vec::new(),
+        details: BTreeMap::new(),
+    })
+    .into()
 }

@@ -39,7 +39,7 @@ use error::EnsError;
 pub const API: Api = Api { name: "ens", product_code: "Ens", version: "2017-11-10" };
 
 /// What ENS rules of a delete: shares go with the image (D20).
-pub const RULES: DeleteRules = DeleteRules { outgoing_shares_block: false };
+pub const RULES: DeleteRules = DeleteRules { outgoing_shares_block: false, templates_go: false };
 
 /// Puts an outcome into the words of the product.
 fn answer(call: &Call<'_>, outcome: Result<Value, EnsError>) -> Result<Value, Fault> {

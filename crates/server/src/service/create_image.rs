@@ -6,6 +6,7 @@ use calotype_core::instance::Activity;
 use calotype_core::replica::{Holder, NewReplica, Source};
 use calotype_core::snapshot::SnapshotState;
 use calotype_core::time::Timestamp;
+use calotype_core::usage::ConsumerKind;
 use calotype_store::db::{Lock, StoreError, Tx};
 use calotype_store::{images, instances, replicas, snapshots};
 
@@ -93,11 +94,16 @@ pub async fn create_image(
         stored_size_bytes: None,
         source_instance: bytes.instance,
         source_snapshot: bytes.snapshot,
+        parent: None,
+        base: None,
+        published: None,
         created: now,
+        modified: now,
     };
     let replica = NewReplica {
         id: ReplicaId::fresh(now, id_chance()),
         holder: Holder::Image(image.id.clone()),
+        version: None,
         region,
         source: Source::Replica(bytes.replica),
     };
@@ -119,7 +125,7 @@ async fn load_bytes(tx: &mut Tx, caller: &Caller, origin: &Origin, now: Timestam
 
 async fn load_instance(tx: &mut Tx, caller: &Caller, id: &InstanceId, now: Timestamp) -> Result<Bytes> {
     let refused = ServiceError::Refused;
-    let instance = instances::load(tx, id, caller.account()).await?;
+    let instance = instances::load(tx, ConsumerKind::Instance, id, caller.account()).await?;
     let instance = instance.ok_or(refused(CreateImageRefusal::NoInstance))?;
     match instance.activity(now) {
         Activity::Settled(_) => {}

@@ -62,7 +62,7 @@ pub async fn create_snapshot(
     if disk.kind == DiskKind::Data {
         return Err(refused(SnapshotRefusal::DataDisk));
     }
-    if instance.labels.ens_region != command.ens_region {
+    if instance.labels.region != command.ens_region {
         return Err(refused(SnapshotRefusal::OtherNode));
     }
     images::lock(&mut tx, &instance.image, Lock::Shared).await?;
@@ -80,7 +80,7 @@ pub async fn create_snapshot(
         description: command.description,
         disk: disk.id.clone(),
         instance: instance.id.clone(),
-        ens_region: instance.labels.ens_region.clone(),
+        ens_region: instance.labels.region.clone(),
         disk_category: disk.category.clone(),
         size_gib: disk.size_gib,
         labels: view.image.labels,
@@ -90,6 +90,7 @@ pub async fn create_snapshot(
     let replica = NewReplica {
         id: ReplicaId::fresh(now, id_chance()),
         holder: Holder::Snapshot(snapshot.id.clone()),
+        version: None,
         region,
         source: Source::Replica(source),
     };

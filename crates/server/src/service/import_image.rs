@@ -66,11 +66,16 @@ pub async fn import_image(
         stored_size_bytes: None,
         source_instance: None,
         source_snapshot: None,
+        parent: None,
+        base: None,
+        published: None,
         created: now,
+        modified: now,
     };
     let replica = NewReplica {
         id: ReplicaId::fresh(now, id_chance()),
         holder: Holder::Image(image.id.clone()),
+        version: None,
         region,
         source: Source::Bucket { bucket: command.bucket, object: command.object },
     };

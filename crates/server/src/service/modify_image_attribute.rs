@@ -2,6 +2,7 @@
 
 use calotype_core::ids::ImageId;
 use calotype_core::image::{NotChangeable, Product, changeable};
+use calotype_core::time::Timestamp;
 use calotype_store::db::Lock;
 use calotype_store::images;
 
@@ -18,13 +19,14 @@ pub async fn rename_image(
     product: Product,
     image: &ImageId,
     name: &str,
+    now: Timestamp,
 ) -> Result<(), ServiceError<NotChangeable>> {
     caller.authorize_one("image", image.as_str())?;
     let mut tx = begin(app, caller).await?;
     images::lock(&mut tx, image, Lock::Shared).await?;
     let view = images::load(&mut tx, product, image, caller.account()).await?;
     let found = changeable(view.as_ref()).map_err(ServiceError::Refused)?;
-    images::rename(&mut tx, &found.id, name).await?;
+    images::rename(&mut tx, &found.id, name, now).await?;
     tx.commit().await?;
     Ok(())
 }

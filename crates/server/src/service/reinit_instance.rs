@@ -3,14 +3,13 @@
 use std::convert::Infallible;
 
 use calotype_core::ids::{ImageId, InstanceId};
-use calotype_core::image::Product;
 use calotype_core::reinit_instance::{ReinitRefusal, decide};
 use calotype_core::time::Timestamp;
 use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
 use calotype_store::db::{Lock, Tx};
 use calotype_store::{images, instances, usages};
 
-use super::{Caller, ServiceError, begin};
+use super::{Caller, ServiceError, begin, product_of};
 use crate::app::App;
 
 type Result<T> = std::result::Result<T, ServiceError<Infallible>>;
@@ -24,18 +23,19 @@ type Result<T> = std::result::Result<T, ServiceError<Infallible>>;
 pub async fn reinit_instances(
     app: &App,
     caller: &Caller,
+    kind: ConsumerKind,
     ids: &[InstanceId],
     image: Option<&ImageId>,
     now: Timestamp,
 ) -> Result<Vec<std::result::Result<(), ReinitRefusal>>> {
     for id in ids {
-        caller.authorize_one("instance", id.as_str())?;
+        caller.authorize_consumer(kind, id.as_str())?;
     }
     let due = now.plus_millis(app.settings.instance_ms);
     let mut tx = begin(app, caller).await?;
     let mut results = Vec::with_capacity(ids.len());
     for id in ids {
-        results.push(reinit_one(&mut tx, caller, id, image, now, due).await?);
+        results.push(reinit_one(&mut tx, caller, kind, id, image, now, due).await?);
     }
     tx.commit().await?;
     tracing::info!(request_id = caller.request_id, count = ids.len(), "reinitialisation accepted");
@@ -46,17 +46,18 @@ pub async fn reinit_instances(
 async fn reinit_one(
     tx: &mut Tx,
     caller: &Caller,
+    kind: ConsumerKind,
     id: &InstanceId,
     image: Option<&ImageId>,
     now: Timestamp,
     due: Timestamp,
 ) -> Result<std::result::Result<(), ReinitRefusal>> {
-    let instance = instances::load(tx, id, caller.account()).await?;
+    let instance = instances::load(tx, kind, id, caller.account()).await?;
     let target = image.or(instance.as_ref().map(|instance| &instance.image));
     let view = match target {
         Some(image) => {
             images::lock(tx, image, Lock::Shared).await?;
-            images::load(tx, Product::Ens, image, caller.account()).await?
+            images::load(tx, product_of(kind), image, caller.account()).await?
         }
         None => None,
     };
@@ -66,7 +67,7 @@ async fn reinit_one(
     };
     let usage = Usage {
         image: image.clone(),
-        consumer_kind: ConsumerKind::Instance,
+        consumer_kind: kind,
         consumer: id.to_string(),
         consumer_owner: caller.account().clone(),
         origin: UsageOrigin::Switched,

@@ -1,7 +1,7 @@
-//! Launches instances from an image.
+//! Launches instances, delivery groups and workstations from an image.
 
 use calotype_core::ids::{DiskId, ImageId, InstanceId};
-use calotype_core::image::{Product, Unusable, usable};
+use calotype_core::image::{Unusable, usable};
 use calotype_core::instance::{ChargeType, Disk, DiskKind, Instance, InstanceLabels, PowerState, Transition};
 use calotype_core::time::Timestamp;
 use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
@@ -9,19 +9,21 @@ use calotype_store::db::{Lock, Tx};
 use calotype_store::tags::{self, Tag};
 use calotype_store::{images, instances, usages};
 
-use super::{Caller, ServiceError, begin};
+use super::{Caller, ServiceError, begin, product_of};
 use crate::app::App;
 use crate::clock::id_chance;
 
 /// The command: launch instances from this image.
 #[derive(Clone, Debug)]
 pub struct RunInstances {
+    /// What is launched.
+    pub kind: ConsumerKind,
     /// The image.
     pub image: ImageId,
     /// The names of the instances, one each; an absent name becomes the id.
     pub names: Vec<Option<String>>,
-    /// The node.
-    pub ens_region: String,
+    /// The node or region.
+    pub region: String,
     /// The specification.
     pub instance_type: String,
     /// How they are paid for.
@@ -36,9 +38,13 @@ pub struct RunInstances {
     pub data_disks: Vec<(String, i64)>,
     /// Tags, keys with values.
     pub tags: Vec<(String, String)>,
-    /// Parameters that are given back as they came.
+    /// Parameters that are given back as they came, and the token under [`TOKEN`], if there is one.
     pub echo: Vec<(String, String)>,
 }
+
+/// The name in `echo` of a token that makes a launch happen once: what the account launched with it
+/// before, and has not released, is the answer to a later command with the same token.
+pub const TOKEN: &str = "Calotype.Token";
 
 /// Why instances are not launched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,8 +59,8 @@ pub enum RunRefusal {
 
 const GIB: u64 = 1 << 30;
 
-/// Launches the instances, all or none, and gives their ids. Each uses the image from now on, until it
-/// is released or switched.
+/// Launches the instances, all or none, and gives their ids, in the order of the names. Each uses the
+/// image from now on, until it is released or switched.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -64,10 +70,15 @@ pub async fn run_instances(
     command: &RunInstances,
     now: Timestamp,
 ) -> Result<Vec<InstanceId>, ServiceError<RunRefusal>> {
-    caller.authorize_one("instance", "*")?;
+    caller.authorize_consumer(command.kind, "*")?;
     let mut tx = begin(app, caller).await?;
+    let launched = launched_before(&mut tx, caller, command).await?;
+    if !launched.is_empty() {
+        tx.commit().await?;
+        return Ok(launched);
+    }
     images::lock(&mut tx, &command.image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::Ens, &command.image, caller.account()).await?;
+    let view = images::load(&mut tx, product_of(command.kind), &command.image, caller.account()).await?;
     let image = usable(view.as_ref()).map_err(|unusable| ServiceError::Refused(unusable.into()))?;
     let image_gib = image.virtual_size_bytes.unwrap_or(0).div_ceil(GIB).max(1);
     let image_gib = i64::try_from(image_gib).unwrap_or(i64::MAX);
@@ -76,26 +87,43 @@ pub async fn run_instances(
         return Err(ServiceError::Refused(RunRefusal::SystemDiskTooSmall));
     }
     let settles = now.plus_millis(app.settings.instance_ms);
-    let mut ids = Vec::with_capacity(command.names.len());
-    for name in &command.names {
-        let instance = instance(caller, command, name.clone(), system_disk_gib, now, settles);
+    let fresh = |_: &Option<String>| InstanceId::fresh(command.kind, now, id_chance());
+    let mut ids: Vec<InstanceId> = command.names.iter().map(fresh).collect();
+    // In order, so that a later command with the same token gets them in this order too.
+    ids.sort_unstable();
+    for (id, name) in ids.iter().zip(&command.names) {
+        let instance = instance(caller, command, id.clone(), name.clone(), system_disk_gib, now, settles);
         insert(&mut tx, &instance, &command.tags).await?;
-        ids.push(instance.id);
     }
     tx.commit().await?;
-    tracing::info!(request_id = caller.request_id, image = %command.image, count = ids.len(), "instances launched");
+    let count = ids.len();
+    tracing::info!(request_id = caller.request_id, image = %command.image, count, "instances launched");
     Ok(ids)
+}
+
+/// What was launched with the token of the command, if it has one.
+async fn launched_before(
+    tx: &mut Tx,
+    caller: &Caller,
+    command: &RunInstances,
+) -> Result<Vec<InstanceId>, ServiceError<RunRefusal>> {
+    match command.echo.iter().find(|(name, _)| name == TOKEN) {
+        Some((name, token)) => {
+            Ok(instances::with_echo(tx, command.kind, caller.account(), name, token).await?)
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 fn instance(
     caller: &Caller,
     command: &RunInstances,
+    id: InstanceId,
     name: Option<String>,
     system_disk_gib: i64,
     now: Timestamp,
     settles: Timestamp,
 ) -> Instance {
-    let id = InstanceId::fresh(now, id_chance());
     let disk = |kind, category: &str, size_gib| Disk {
         id: DiskId::fresh(now, id_chance()),
         kind,
@@ -105,6 +133,7 @@ fn instance(
     let mut disks = vec![disk(DiskKind::System, &command.system_disk_category, system_disk_gib)];
     disks.extend(command.data_disks.iter().map(|(category, gib)| disk(DiskKind::Data, category, *gib)));
     Instance {
+        kind: command.kind,
         owner: caller.account().clone(),
         image: command.image.clone(),
         reinit_image: None,
@@ -115,7 +144,7 @@ fn instance(
         deletion_protection: command.deletion_protection,
         labels: InstanceLabels {
             name: name.unwrap_or_else(|| id.to_string()),
-            ens_region: command.ens_region.clone(),
+            region: command.region.clone(),
             instance_type: command.instance_type.clone(),
             echo: command.echo.clone(),
         },
@@ -133,7 +162,7 @@ async fn insert(
     instances::insert(tx, instance).await?;
     let usage = Usage {
         image: instance.image.clone(),
-        consumer_kind: ConsumerKind::Instance,
+        consumer_kind: instance.kind,
         consumer: instance.id.to_string(),
         consumer_owner: instance.owner.clone(),
         origin: UsageOrigin::Created,
@@ -143,7 +172,7 @@ async fn insert(
     usages::insert(tx, &usage).await?;
     for (key, value) in tags {
         let tag = Tag { resource: instance.id.to_string(), key: key.clone(), value: value.clone() };
-        tags::put(tx, instances::TAG_KIND, &tag).await?;
+        tags::put(tx, usages::kind_to_text(instance.kind), &tag).await?;
     }
     Ok(())
 }

@@ -2,13 +2,17 @@
 
 use calotype_core::ids::{AccountId, ImageId};
 use calotype_core::image::Product;
-use calotype_core::share_image::{ShareImage, ShareRefusal, ShareView, decide};
+use calotype_core::ram::{Authorized, Denied};
+use calotype_core::share_image::{SHARES_MAX, ShareImage, ShareRefusal, ShareView, decide};
 use calotype_core::time::Timestamp;
 use calotype_store::db::Lock;
 use calotype_store::{images, shares};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
+
+/// Accounts that one App Streaming image can be shared with.
+const APP_STREAMING_SHARES_MAX: usize = 50;
 
 /// Shares an image with accounts and takes shares back; all of it or nothing.
 ///
@@ -21,7 +25,7 @@ pub async fn share_image(
     command: &ShareImage,
     now: Timestamp,
 ) -> Result<(), ServiceError<ShareRefusal>> {
-    caller.authorize_one("image", command.image.as_str())?;
+    authorize(caller, product, &command.image)?;
     let mut tx = begin(app, caller).await?;
     images::lock(&mut tx, &command.image, Lock::Shared).await?;
     let view = ShareView {
@@ -29,6 +33,9 @@ pub async fn share_image(
         shares: shares::of_image(&mut tx, &command.image).await?,
     };
     let plan = decide(command, &view).map_err(ServiceError::Refused)?;
+    if view.shares.len() + plan.add.len() > shares_max(product) + plan.remove.len() {
+        return Err(ServiceError::Refused(ShareRefusal::TooMany));
+    }
     for account in &plan.remove {
         shares::remove(&mut tx, &command.image, account).await?;
     }
@@ -56,7 +63,7 @@ pub async fn image_shares(
     product: Product,
     image: &ImageId,
 ) -> Result<Vec<AccountId>, ServiceError<ShareRefusal>> {
-    caller.authorize_one("image", image.as_str())?;
+    authorize(caller, product, image)?;
     let mut tx = app.db.read().await?;
     let view = ShareView {
         image: images::load(&mut tx, product, image, caller.account()).await?,
@@ -64,4 +71,19 @@ pub async fn image_shares(
     };
     view.own().map_err(ServiceError::Refused)?;
     Ok(view.shares)
+}
+
+/// Sharing of App Streaming images declares no resources, so there it is everything.
+fn authorize(caller: &Caller, product: Product, image: &ImageId) -> Result<Authorized, Box<Denied>> {
+    match product {
+        Product::Ens => caller.authorize_one("image", image.as_str()),
+        Product::AppStreaming => caller.authorize_all(),
+    }
+}
+
+fn shares_max(product: Product) -> usize {
+    match product {
+        Product::Ens => SHARES_MAX,
+        Product::AppStreaming => APP_STREAMING_SHARES_MAX,
+    }
 }

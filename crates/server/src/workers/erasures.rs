@@ -66,9 +66,11 @@ pub(super) async fn run_once(app: &Arc<App>) -> Result<usize, StoreError> {
 
 /// Erases the bytes of each task, then makes that durable once. The results stand in the tasks' order.
 async fn erase(objects: &Objects, tasks: &[EraseTask]) -> Vec<Result<(), String>> {
-    let one = async |task: &EraseTask| match &task.key {
-        Some(key) => objects.erase(key).await.map_err(|error| describe(&error)),
-        None => Ok(()),
+    let one = async |task: &EraseTask| {
+        for key in &task.keys {
+            objects.erase(key).await.map_err(|error| describe(&error))?;
+        }
+        Ok(())
     };
     let results: Vec<_> = futures::stream::iter(tasks.iter().map(one)).buffered(CONCURRENCY).collect().await;
     match objects.sync().await {
@@ -90,7 +92,7 @@ async fn record(app: &App, tasks: &[EraseTask], results: &[Result<(), String>]) 
             Ok(()) => replicas::record_erased(&mut tx, &task.id, task.attempt, &app.server_id).await,
             Err(text) => {
                 let [chance] = chance();
-                let due = now.plus_millis(backoff_ms(task.attempt, chance));
+                let due = now.plus_millis(backoff_ms(task.tries, chance));
                 replicas::record_retry(&mut tx, &task.id, task.attempt, &app.server_id, text, due).await
             }
         };

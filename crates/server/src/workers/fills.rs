@@ -7,18 +7,21 @@ use calotype_core::image::Stage;
 use calotype_core::replica::{Bytes, Holder, Source, backoff_ms};
 use calotype_core::snapshot::SnapshotState;
 use calotype_store::db::{StoreError, Tx};
-use calotype_store::ingest::{self, FillError};
+use calotype_store::ingest::{self, FillError, Progress};
 use calotype_store::objects::Objects;
 use calotype_store::replicas::{self, FillTask};
 use calotype_store::{images, snapshots};
 use tokio::task::JoinSet;
 
-use super::{LEASE_MS, lease, log_failure, wait};
+use super::{lease, log_failure, wait};
 use crate::app::App;
 use crate::clock::chance;
 
 /// Replicas that are filled at once.
 const FILLS_MAX: usize = 4;
+
+/// The time between two looks at how far a fill is. A small part of the lease, which is renewed with it.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// How often filling a replica is tried before the image counts as failed.
 const ATTEMPTS_MAX: u32 = 6;
@@ -79,10 +82,11 @@ async fn work(app: &App, task: FillTask) {
         let error = FillError::Refused(format!("region {} is not configured", task.region));
         return record_error(app, &task, None, &error).await;
     };
+    let progress = Progress::default();
     let filled = tokio::select! {
-        filled = fill(app, &task, target) => filled,
+        filled = fill(app, &task, target, &progress) => filled,
         // Whoever holds the task now fills it; what was written here is nobody's.
-        () = lose_lease(app, &task) => {
+        () = lose_lease(app, &task, &progress) => {
             drop(target.erase(&task.key).await);
             return;
         }
@@ -106,35 +110,35 @@ async fn work(app: &App, task: FillTask) {
     }
 }
 
-async fn fill(app: &App, task: &FillTask, target: &Objects) -> Result<Bytes, FillError> {
-    if let Some(stale) = &task.stale_key {
+async fn fill(app: &App, task: &FillTask, target: &Objects, progress: &Progress) -> Result<Bytes, FillError> {
+    for stale in &task.stale_keys {
         target.erase(stale).await.map_err(|error| FillError::Failed(Stage::Uploading, error))?;
     }
     match (&task.source, &task.origin) {
         (Source::Bucket { bucket, object }, _) => {
             let found = app.places.bucket(bucket);
             let found = found.ok_or_else(|| FillError::Refused(format!("bucket {bucket} is gone")))?;
-            ingest::import(&found.objects, object, target, &task.key).await
+            ingest::import(&found.objects, object, target, &task.key, progress).await
         }
         (Source::Replica(_), Some(origin)) => {
             let from = app.places.region(&origin.region);
             let from = from
                 .ok_or_else(|| FillError::Refused(format!("region {} is not configured", origin.region)))?;
-            ingest::copy(from, &origin.key, &origin.bytes, target, &task.key).await
+            ingest::copy(from, &origin.key, &origin.bytes, target, &task.key, progress).await
         }
         (Source::Replica(_), None) => Err(FillError::Refused("the bytes to copy are gone".to_owned())),
         (Source::Blank { size_gib }, _) => ingest::blank(*size_gib, target, &task.key).await,
     }
 }
 
-/// Renews the lease as long as the work goes on; ends only when it is lost.
-async fn lose_lease(app: &App, task: &FillTask) {
-    let every = Duration::from_millis((LEASE_MS / 3).unsigned_abs());
+/// Shows the progress and renews the lease as long as the work goes on; ends only when the lease is lost.
+async fn lose_lease(app: &App, task: &FillTask, progress: &Progress) {
     loop {
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(SHOW_EVERY).await;
         let renewed = async {
             let mut tx = app.db.begin().await?;
             let held = replicas::renew(&mut tx, &task.id, task.attempt, &lease(app, app.clock.now())).await?;
+            replicas::record_progress(&mut tx, &task.id, task.attempt, progress.bytes()).await?;
             tx.commit().await?;
             Ok::<_, StoreError>(held)
         };
@@ -165,11 +169,11 @@ async fn record_error(app: &App, task: &FillTask, target: Option<&Objects>, erro
         Some(target) => target.erase(&task.key).await.is_ok(),
         None => true,
     };
-    let again = task.attempt < ATTEMPTS_MAX && (error.is_passing() || !erased);
+    let again = task.tries < ATTEMPTS_MAX && (error.is_passing() || !erased);
     tracing::warn!(
         holder = ?task.holder,
         region = %task.region,
-        attempt = task.attempt,
+        attempt = task.tries,
         again,
         reason = %error,
         cause = ?std::error::Error::source(error),
@@ -179,7 +183,7 @@ async fn record_error(app: &App, task: &FillTask, target: Option<&Objects>, erro
         let mut tx = app.db.begin().await?;
         if again {
             let [chance] = chance();
-            let due = app.clock.now().plus_millis(backoff_ms(task.attempt, chance));
+            let due = app.clock.now().plus_millis(backoff_ms(task.tries, chance));
             let text = error.to_string();
             replicas::record_retry(&mut tx, &task.id, task.attempt, &app.server_id, &text, due).await?;
         } else {

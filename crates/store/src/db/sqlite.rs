@@ -41,6 +41,13 @@ struct Writer {
     waiting: Vec<oneshot::Sender<Result<()>>>,
 }
 
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
 /// A transaction of [`Sqlite`].
 #[derive(Debug)]
 pub struct SqliteTx(Kind);
@@ -49,10 +56,12 @@ pub struct SqliteTx(Kind);
 enum Kind {
     Read(PooledConnection),
     Write(Turn),
-    /// Without the fence: reads an older state, takes the turn at its first write. Tests only.
+    /// Without the fence: reads the state at its beginning all the way, and takes the turn at its first
+    /// write. For negative controls only.
     Unfenced {
         database: Sqlite,
         reader: PooledConnection,
+        turn: Option<Turn>,
     },
 }
 
@@ -77,13 +86,20 @@ impl Sqlite {
         let writer = Arc::new(Mutex::new(Writer { connection, group_open: false, waiting: Vec::new() }));
         let wake_committer = committer::start(&writer, &options.path)?;
         let readers = Pool::open(READERS, || connect(&options.path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-        Ok(Self { writer, wake_committer, readers, fence: options.fence })
+        Ok(Self { writer, wake_committer, readers, fence: true })
+    }
+
+    /// From now on without the fence, if so it shall be.
+    pub(super) fn with_fence(self, fence: bool) -> Self {
+        Self { fence, ..self }
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTx> {
         if !self.fence {
             let reader = self.readers.take().await?;
-            return Ok(SqliteTx(Kind::Unfenced { database: self.clone(), reader }));
+            // The first look decides which state is seen.
+            reader.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(())).map_err(unavailable)?;
+            return Ok(SqliteTx(Kind::Unfenced { database: self.clone(), reader, turn: None }));
         }
         Ok(SqliteTx(Kind::Write(self.turn().await?)))
     }
@@ -130,7 +146,7 @@ impl Writer {
 
 impl SqliteTx {
     pub(super) fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        self.run(sql, values, |statement| {
+        self.run(Access::Read, sql, values, |statement| {
             let columns = statement.column_count();
             let mut rows = Vec::new();
             let mut raw = statement.raw_query();
@@ -144,40 +160,49 @@ impl SqliteTx {
     }
 
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
-        if let Kind::Unfenced { database, .. } = &self.0 {
-            let database = database.clone();
-            self.0 = Kind::Write(database.turn().await?);
+        if let Kind::Unfenced { database, turn: turn @ None, .. } = &mut self.0 {
+            *turn = Some(database.turn().await?);
         }
-        self.run(sql, values, |statement| Ok(statement.raw_execute()? as u64))
+        self.run(Access::Write, sql, values, |statement| Ok(statement.raw_execute()? as u64))
     }
 
     fn run<T>(
         &mut self,
+        access: Access,
         sql: &'static str,
         values: &[Value<'_>],
         work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let connection: &Connection = match &self.0 {
-            Kind::Read(reader) | Kind::Unfenced { reader, .. } => reader,
-            Kind::Write(turn) => {
+        let connection: &Connection = match (&self.0, access) {
+            (Kind::Write(turn) | Kind::Unfenced { turn: Some(turn), .. }, Access::Write)
+            | (Kind::Write(turn), Access::Read) => {
                 let writer = turn.writer.as_ref().filter(|writer| writer.group_open);
                 &writer.ok_or_else(|| unavailable("the group of transactions was rolled back"))?.connection
             }
+            (Kind::Read(reader) | Kind::Unfenced { reader, .. }, _) => reader,
         };
         let result = connection.prepare_cached(sql).and_then(|mut statement| {
             bind(&mut statement, values)?;
             work(&mut statement)
         });
         result.map_err(|error| {
-            if let Kind::Write(Turn { writer: Some(writer), .. }) = &mut self.0 {
+            if let Some(Turn { writer: Some(writer), .. }) = self.turn() {
                 writer.notice_lost_group();
             }
             failed(error)
         })
     }
 
+    fn turn(&mut self) -> Option<&mut Turn> {
+        match &mut self.0 {
+            Kind::Write(turn) => Some(turn),
+            Kind::Unfenced { turn, .. } => turn.as_mut(),
+            Kind::Read(_) => None,
+        }
+    }
+
     pub(super) async fn commit(mut self) -> Result<()> {
-        let Kind::Write(turn) = &mut self.0 else {
+        let Some(turn) = self.turn() else {
             return Ok(());
         };
         let (durable, wait) = oneshot::channel();

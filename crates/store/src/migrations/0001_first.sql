@@ -17,10 +17,50 @@ CREATE TABLE images (
     stored_size_bytes BIGINT,
     source_instance TEXT,
     source_snapshot TEXT,
+    product_type TEXT NOT NULL,
+    details TEXT NOT NULL,
+    parent_id TEXT,
+    base_id TEXT,
+    published_ms BIGINT,
     created_ms BIGINT NOT NULL,
+    modified_ms BIGINT NOT NULL,
     deleted_ms BIGINT
 );
 CREATE INDEX images_by_owner ON images (owner, product, id);
+CREATE INDEX images_published ON images (product, id) WHERE published_ms IS NOT NULL;
+CREATE INDEX images_published_by_parent ON images (parent_id) WHERE published_ms IS NOT NULL;
+
+CREATE TABLE versions (
+    id TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
+);
+CREATE INDEX versions_by_image ON versions (image_id, id);
+
+CREATE TABLE templates (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    image_id TEXT,
+    name TEXT NOT NULL,
+    details TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    modified_ms BIGINT NOT NULL
+);
+CREATE INDEX templates_by_owner ON templates (owner, id);
+CREATE INDEX templates_by_image ON templates (image_id) WHERE image_id IS NOT NULL;
+
+CREATE TABLE bundles (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    image_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    details TEXT NOT NULL,
+    created_ms BIGINT NOT NULL
+);
+CREATE INDEX bundles_by_owner ON bundles (owner, id);
+CREATE INDEX bundles_by_image ON bundles (image_id);
 
 CREATE TABLE shares (
     image_id TEXT NOT NULL,
@@ -46,6 +86,7 @@ CREATE TABLE replicas (
     id TEXT PRIMARY KEY,
     holder_kind TEXT NOT NULL,
     holder_id TEXT NOT NULL,
+    version_id TEXT,
     region TEXT NOT NULL,
     state TEXT NOT NULL,
     source_kind TEXT NOT NULL,
@@ -54,7 +95,10 @@ CREATE TABLE replicas (
     size_bytes BIGINT,
     sha256 TEXT,
     virtual_size_bytes BIGINT,
+    copied_bytes BIGINT NOT NULL DEFAULT 0,
+    writes BIGINT NOT NULL DEFAULT 0,
     attempt BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
     last_error TEXT,
     due_ms BIGINT,
     lease_owner TEXT,
@@ -72,6 +116,7 @@ CREATE TABLE deletions (
     caller TEXT NOT NULL,
     request_id TEXT NOT NULL,
     shares TEXT NOT NULL,
+    templates TEXT NOT NULL,
     accepted_ms BIGINT NOT NULL,
     erase_from_ms BIGINT NOT NULL,
     completed_ms BIGINT
@@ -80,6 +125,7 @@ CREATE INDEX deletions_by_image ON deletions (image_id);
 
 CREATE TABLE instances (
     id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
     owner TEXT NOT NULL,
     image_id TEXT NOT NULL,
     reinit_image_id TEXT,
@@ -89,13 +135,13 @@ CREATE TABLE instances (
     charge_type TEXT NOT NULL,
     deletion_protection BIGINT NOT NULL,
     name TEXT NOT NULL,
-    ens_region TEXT NOT NULL,
+    region TEXT NOT NULL,
     instance_type TEXT NOT NULL,
     echo TEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     due_ms BIGINT
 );
-CREATE INDEX instances_by_owner ON instances (owner, id);
+CREATE INDEX instances_by_owner ON instances (owner, kind, id);
 CREATE INDEX instances_due ON instances (due_ms) WHERE due_ms IS NOT NULL;
 
 CREATE TABLE disks (

@@ -27,7 +27,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     if os_type.is_some_and(|os| !["linux", "windows"].iter().any(|known| known.eq_ignore_ascii_case(os))) {
         return Err(EnsError::invalid("OsType"));
     }
-    let filter = ImageFilter { available_only: true, public: true, ..ImageFilter::default() };
+    let filter = ImageFilter { state: Some("available"), public: true, ..ImageFilter::default() };
     let page = describe_images(call.app, &call.caller, Product::Ens, &filter, 0, IMAGES_MAX).await?;
     let matching = page
         .items

@@ -30,6 +30,7 @@ const PAGE_SIZE_MAX: i64 = 100;
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let image = image_id(call.params)?;
     let paging = Paging::of(call.params, PAGE_SIZE_MAX)?;
+    call.params.integer("AliyunId")?;
     let only = call.params.text("AliyunId");
     let shares = image_shares(call.app, &call.caller, Product::Ens, &image).await?;
     let shares: Vec<_> =

@@ -34,12 +34,13 @@ const PAGE_SIZE_MAX: i64 = 50;
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let paging = Paging::of(call.params, PAGE_SIZE_MAX)?;
     let filter = ImageFilter {
-        id: call.params.text("ImageId"),
+        ids: call.params.text("ImageId").into_iter().collect(),
         name_part: call.params.text("ImageName"),
         snapshot: call.params.text("SnapshotId"),
-        available_only: true,
+        state: Some("available"),
         public: true,
         own: true,
+        shared_in: true,
         ..ImageFilter::default()
     };
     let page =

@@ -2,6 +2,7 @@
 
 use calotype_core::instance::{Activity, ChargeType, Disk, DiskKind, PowerState, Transition};
 use calotype_core::time::Timestamp;
+use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
@@ -69,15 +70,15 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let paging = Paging::of(params, PAGE_SIZE_MAX)?;
     let mut ids = id_or_list(params, "InstanceIds")?;
     ids.extend(params.text("InstanceId").map(str::to_owned));
-    let mut ens_regions = id_or_list(params, "EnsRegionIds")?;
-    ens_regions.extend(params.text("EnsRegionId").map(str::to_owned));
+    let mut regions = id_or_list(params, "EnsRegionIds")?;
+    regions.extend(params.text("EnsRegionId").map(str::to_owned));
     let tags = params.objects("Tags")?;
     let order = params.structure("OrderByParams")?;
     let mut filter = InstanceFilter {
         ids: ids.iter().map(String::as_str).collect(),
         image: params.text("ImageId"),
         name_part: params.text("InstanceName"),
-        ens_regions: ens_regions.iter().map(String::as_str).collect(),
+        regions: regions.iter().map(String::as_str).collect(),
         instance_type: params.text("InstanceType"),
         search: params.text("SearchKey"),
         tags: tag_filter(&tags)?,
@@ -88,7 +89,9 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     };
     let possible = narrow(&mut filter, params);
     let limit = if possible { paging.size } else { 0 };
-    let page = describe_instances(call.app, &call.caller, &filter, paging.offset(), limit).await?;
+    let page =
+        describe_instances(call.app, &call.caller, ConsumerKind::Instance, &filter, paging.offset(), limit)
+            .await?;
     let instances: Vec<_> = page.items.iter().map(|item| instance(item, call.now)).collect();
     Ok(json!({
         "Code": 0,
@@ -158,7 +161,7 @@ fn instance(item: &TaggedInstance, now: Timestamp) -> Value {
         "DataDisk": { "DataDisk": data.iter().map(|disk| data_disk(disk)).collect::<Vec<_>>() },
         "DeletionProtection": instance.deletion_protection,
         "Disk": disks_mib,
-        "EnsRegionId": instance.labels.ens_region,
+        "EnsRegionId": instance.labels.region,
         "ExpiredTime": expires,
         "HostName": echo("HostName"),
         "ImageId": instance.image.as_str(),

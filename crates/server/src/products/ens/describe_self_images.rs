@@ -36,6 +36,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
         name_part: call.params.text("ImageName"),
         snapshot: call.params.text("SnapshotId"),
         own: true,
+        shared_in: true,
         ..ImageFilter::default()
     };
     let page =

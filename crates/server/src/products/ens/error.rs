@@ -15,6 +15,7 @@ use crate::products::{Call, access_denied};
 use crate::service::ServiceError;
 use crate::service::create_image::CreateImageRefusal;
 use crate::service::create_snapshot::SnapshotRefusal;
+use crate::service::delete_image::DeleteImageError;
 use crate::service::delete_snapshot::NoSnapshot;
 use crate::service::import_image::ImportRefusal;
 use crate::service::run_instances::RunRefusal;
@@ -193,10 +194,27 @@ impl From<DeleteRefusal> for EnsError {
         match refusal {
             DeleteRefusal::NotFound => Self::ImageNotExist,
             DeleteRefusal::SharedIn | DeleteRefusal::Public => Self::NotOwner,
-            DeleteRefusal::Making => Self::IncorrectImageStatus,
+            DeleteRefusal::Making(_) => Self::IncorrectImageStatus,
             DeleteRefusal::CreatedUse(_) => Self::ImageUsedToCreate,
-            // Shares do not block here; were they to, the owner would be using the image.
-            DeleteRefusal::SwitchedUse(_) | DeleteRefusal::SharedOut(_) => Self::ImageUsedOtherwise,
+            // Shares do not block here, and nothing is published; were it so, it would be another use.
+            DeleteRefusal::SwitchedUse(_)
+            | DeleteRefusal::SharedOut(_)
+            | DeleteRefusal::CommunityParent(_) => Self::ImageUsedOtherwise,
+        }
+    }
+}
+
+impl From<DeleteImageError> for EnsError {
+    fn from(error: DeleteImageError) -> Self {
+        match error {
+            DeleteImageError::Denied(denied) => Self::Denied(denied),
+            DeleteImageError::Replayed => Self::Replayed,
+            DeleteImageError::Refused(refusal) => refusal.into(),
+            // Templates do not go with images here, so nothing vanishes.
+            DeleteImageError::Templates(_, None) => Self::Store(StoreError::Conflict),
+            DeleteImageError::Templates(_, Some(error)) | DeleteImageError::Store(error) => {
+                Self::Store(error)
+            }
         }
     }
 }

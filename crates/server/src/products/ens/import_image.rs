@@ -45,6 +45,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
             os_type: one_of(params, "OSType", &["linux"])?,
             os_version: bounded(params, "OSVersion")?,
             platform: bounded(params, "Platform")?,
+            ..ImageLabels::default()
         },
         bucket,
         object,

@@ -22,6 +22,6 @@ pub const OPERATION: Operation = Operation {
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let image = image_id(call.params)?;
     let name = required_name(call.params, "ImageName")?;
-    rename_image(call.app, &call.caller, Product::Ens, &image, name).await?;
+    rename_image(call.app, &call.caller, Product::Ens, &image, name, call.now).await?;
     Ok(json!({ "Code": 0 }))
 }

@@ -1,5 +1,6 @@
 //! ReinitInstance: switches an instance to an image.
 
+use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
@@ -25,7 +26,9 @@ pub const OPERATION: Operation = Operation {
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let id = instance_id(call.params)?;
     let image = image_id(call.params)?;
-    let results = reinit_instances(call.app, &call.caller, &[id], Some(&image), call.now).await?;
+    let results =
+        reinit_instances(call.app, &call.caller, ConsumerKind::Instance, &[id], Some(&image), call.now)
+            .await?;
     for result in results {
         result?;
     }

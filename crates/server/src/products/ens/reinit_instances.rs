@@ -1,6 +1,7 @@
 //! ReinitInstances: switches several instances to an image.
 
 use calotype_core::ids::ImageId;
+use calotype_core::usage::ConsumerKind;
 use serde_json::Value;
 
 use super::error::EnsError;
@@ -29,6 +30,8 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     // Without an image, each instance is set back to the one it has.
     let image = call.params.text("ImageId").map(ImageId::parse).transpose();
     let image = image.map_err(|_| EnsError::invalid("ImageId"))?;
-    let results = reinit_instances(call.app, &call.caller, &ids, image.as_ref(), call.now).await?;
+    let results =
+        reinit_instances(call.app, &call.caller, ConsumerKind::Instance, &ids, image.as_ref(), call.now)
+            .await?;
     Ok(render::instance_responses(&ids, results))
 }

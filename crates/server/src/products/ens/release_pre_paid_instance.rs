@@ -1,6 +1,7 @@
 //! ReleasePrePaidInstance: releases an instance that is paid for by subscription.
 
 use calotype_core::instance::ChargeType;
+use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
@@ -21,6 +22,6 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let id = instance_id(call.params)?;
-    release_instance(call.app, &call.caller, &id, ChargeType::PrePaid).await?;
+    release_instance(call.app, &call.caller, ConsumerKind::Instance, &id, Some(ChargeType::PrePaid)).await?;
     Ok(json!({}))
 }

@@ -27,7 +27,7 @@ pub(super) fn owner_alias(standing: Standing) -> &'static str {
     match standing {
         Standing::Own => "self",
         Standing::Public => "system",
-        Standing::SharedIn | Standing::Hidden => "others",
+        Standing::SharedIn | Standing::Community | Standing::Hidden => "others",
     }
 }
 

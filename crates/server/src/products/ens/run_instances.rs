@@ -3,6 +3,7 @@
 use calotype_core::ids::InstanceId;
 use calotype_core::instance::ChargeType;
 use calotype_core::name;
+use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
@@ -109,9 +110,10 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
         None => (CATEGORY_DEFAULT.to_owned(), None),
     };
     let command = RunInstances {
+        kind: ConsumerKind::Instance,
         image,
         names: names(params)?,
-        ens_region: ens_region(call)?,
+        region: ens_region(call)?,
         instance_type: bounded(params, "InstanceType")?.unwrap_or(INSTANCE_TYPE_DEFAULT).to_owned(),
         charge_type: match params.text("InstanceChargeType") {
             None | Some("PostPaid") => ChargeType::PostPaid,
@@ -141,7 +143,8 @@ fn names(params: &Params) -> Result<Vec<Option<String>>, EnsError> {
     }
     let suffix = params.boolean("UniqueSuffix")?.unwrap_or(false);
     let name = params.text("InstanceName");
-    if name.is_some_and(|name| !name::is_valid(name)) {
+    let suffixed = |name: &str| if suffix { format!("{name}000") } else { name.to_owned() };
+    if name.is_some_and(|name| !name::is_valid(&suffixed(name))) {
         return Err(EnsError::invalid("InstanceName"));
     }
     let named = |number| name.map(|name| if suffix { format!("{name}{number:03}") } else { name.to_owned() });

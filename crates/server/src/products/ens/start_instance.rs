@@ -1,6 +1,7 @@
 //! StartInstance: starts an instance.
 
 use calotype_core::instance::PowerState;
+use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
@@ -21,7 +22,16 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let id = instance_id(call.params)?;
-    let results = power_instances(call.app, &call.caller, &[id], PowerState::Running, call.now).await?;
+    let results = power_instances(
+        call.app,
+        &call.caller,
+        ConsumerKind::Instance,
+        &[id],
+        PowerState::Running,
+        false,
+        call.now,
+    )
+    .await?;
     for result in results {
         result?;
     }

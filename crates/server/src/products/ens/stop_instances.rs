@@ -1,6 +1,7 @@
 //! StopInstances: stops several instances.
 
 use calotype_core::instance::PowerState;
+use calotype_core::usage::ConsumerKind;
 use serde_json::Value;
 
 use super::error::EnsError;
@@ -22,6 +23,15 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let ids = instance_ids(call.params)?;
-    let results = power_instances(call.app, &call.caller, &ids, PowerState::Stopped, call.now).await?;
+    let results = power_instances(
+        call.app,
+        &call.caller,
+        ConsumerKind::Instance,
+        &ids,
+        PowerState::Stopped,
+        false,
+        call.now,
+    )
+    .await?;
     Ok(render::instance_responses(&ids, results))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Mutex;
@@ -12,6 +13,12 @@ use super::{Result, Writer, connect, unavailable};
 
 /// Pages in the log from which on it is worth moving them (of 4 KiB each).
 const LOG_PAGES_MAX: i32 = 1_000;
+
+/// Pages in the log from which on readers are waited for.
+const LOG_PAGES_LARGE: i32 = 4 * LOG_PAGES_MAX;
+
+/// How long readers are waited for, with the writer.
+const READERS_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Starts both threads. They end when the last sender and the last owner of the writer are gone.
 pub(super) fn start(writer: &Arc<Mutex<Writer>>, path: &Path) -> Result<Sender<()>> {
@@ -29,6 +36,7 @@ pub(super) fn start(writer: &Arc<Mutex<Writer>>, path: &Path) -> Result<Sender<(
     let (wake_checkpointer, checkpoints) = channel();
     let (wake_committer, commits) = channel();
     let own = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    own.busy_timeout(READERS_TIMEOUT).map_err(unavailable)?;
     let (for_commits, for_checkpoints) = (Arc::clone(writer), Arc::clone(writer));
     spawn("calotype-commit", move || commit_groups(&for_commits, &commits, &log_pages, &wake_checkpointer))?;
     spawn("calotype-checkpoint", move || move_pages(&for_checkpoints, &own, &checkpoints))?;
@@ -77,17 +85,30 @@ fn commit_groups(
 }
 
 /// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages
-/// are moved and nobody writes does the log begin anew instead of growing.
+/// are moved and nobody writes does the log begin anew instead of growing. Where readers that follow each
+/// other keep a log that has grown large, they are waited for.
 fn move_pages(writer: &Mutex<Writer>, own: &Connection, checkpoints: &Receiver<()>) {
     while checkpoints.recv().is_ok() {
         while checkpoints.try_recv().is_ok() {}
-        for with_turn in [false, true] {
-            let turn = with_turn.then(|| writer.blocking_lock());
-            let moved = own.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-            drop(turn);
-            if let Err(error) = moved {
-                tracing::warn!(%error, "pages could not be moved from the log; trying again later");
-            }
+        let left = checkpoint(own, "PRAGMA wal_checkpoint(PASSIVE)");
+        let rest = if left > LOG_PAGES_LARGE {
+            "PRAGMA wal_checkpoint(RESTART)"
+        } else {
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        };
+        let turn = writer.blocking_lock();
+        checkpoint(own, rest);
+        drop(turn);
+    }
+}
+
+/// Moves pages, and gives how many the log has.
+fn checkpoint(own: &Connection, statement: &str) -> i32 {
+    match own.query_row(statement, [], |row| row.get(1)) {
+        Ok(pages) => pages,
+        Err(error) => {
+            tracing::warn!(%error, "pages could not be moved from the log; trying again later");
+            0
         }
     }
 }
