@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import import_module
 from types import SimpleNamespace
 from urllib.parse import quote, urlencode
@@ -306,7 +306,7 @@ def exchange(connection, prepared):
 
 def timestamp(at=None):
     """A time as the protocol writes it; the present one if none is given."""
-    return (at or datetime.now(timezone.utc)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def nonce():

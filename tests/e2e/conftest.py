@@ -19,8 +19,6 @@ for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
     os.environ.pop(name, None)
     os.environ.pop(name.lower(), None)
 
-PAIRS = 400
-PAIRS_WITH_USERS = 80
 HOLD = "1500ms"
 
 
@@ -33,8 +31,8 @@ def pairs(count, users=None):
 class Shared:
     """A server that several tests share, and the accounts on it that are still free."""
 
-    def __init__(self, folder, **timing):
-        self.free, self.free_with_users = pairs(PAIRS), pairs(PAIRS_WITH_USERS, USERS)
+    def __init__(self, folder, count, count_with_users=0, **timing):
+        self.free, self.free_with_users = pairs(count), pairs(count_with_users, USERS)
         accounts = [account for pair in self.free + self.free_with_users for account in pair]
         self.server = Server(folder, accounts, **timing)
 
@@ -49,19 +47,28 @@ class Shared:
         assert self.server.stop() == 0, self.server.stderr()[-4000:]
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory):
-    yield from Shared(tmp_path_factory.mktemp("shared")).serve()
+def uses(request, fixture):
+    """How many tests of this session use a fixture, directly or through another one."""
+    return sum(fixture in item.fixturenames for item in request.session.items)
 
 
 @pytest.fixture(scope="session")
-def shared_slow_images(tmp_path_factory):
-    yield from Shared(tmp_path_factory.mktemp("slow-images"), image=HOLD).serve()
+def shared(request, tmp_path_factory):
+    # A test takes one pair, and so may a fixture of its module.
+    count, with_users = uses(request, "shared") + 10, uses(request, "ram_world")
+    yield from Shared(tmp_path_factory.mktemp("shared"), count, with_users).serve()
 
 
 @pytest.fixture(scope="session")
-def shared_slow_instances(tmp_path_factory):
-    yield from Shared(tmp_path_factory.mktemp("slow-instances"), instance=HOLD).serve()
+def shared_slow_images(request, tmp_path_factory):
+    count = uses(request, "slow_images")
+    yield from Shared(tmp_path_factory.mktemp("slow-images"), count, image=HOLD).serve()
+
+
+@pytest.fixture(scope="session")
+def shared_slow_instances(request, tmp_path_factory):
+    count = uses(request, "slow_instances")
+    yield from Shared(tmp_path_factory.mktemp("slow-instances"), count, instance=HOLD).serve()
 
 
 @pytest.fixture

@@ -36,12 +36,8 @@ USERS = {
     "over-tls": [allow("ens:DeleteImage", Condition={"Bool": {"acs:SecureTransport": "true"}})],
     "over-plain-http": [allow("ens:DeleteImage", Condition={"Bool": {"acs:SecureTransport": "false"}})],
     "with-mfa": [allow("ens:DeleteImage", Condition={"Bool": {"acs:MFAPresent": "true"}})],
-    "until-2020": [
-        allow("ens:DeleteImage", Condition={"DateLessThan": {"acs:CurrentTime": "2020-01-01T00:00:00Z"}})
-    ],
-    "until-2090": [
-        allow("ens:DeleteImage", Condition={"DateLessThan": {"acs:CurrentTime": "2090-01-01T00:00:00Z"}})
-    ],
+    "until-2020": [allow("ens:DeleteImage", Condition={"DateLessThan": {"acs:CurrentTime": "2020-01-01T00:00:00Z"}})],
+    "until-2090": [allow("ens:DeleteImage", Condition={"DateLessThan": {"acs:CurrentTime": "2090-01-01T00:00:00Z"}})],
     "one-condition-of-two": [
         allow(
             "ens:DeleteImage",

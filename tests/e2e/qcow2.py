@@ -68,7 +68,9 @@ def golden(seed=0, clusters=2, virtual_size=20 * GIB, cluster_bits=16, version=3
 def lay_out(data, virtual_size, cluster_bits, version):
     """A valid file and its layout."""
     cluster = 1 << cluster_bits
-    pieces = {offset + at: piece[at : at + cluster] for offset, piece in data.items() for at in range(0, len(piece), cluster)}
+    pieces = {
+        offset + at: piece[at : at + cluster] for offset, piece in data.items() for at in range(0, len(piece), cluster)
+    }
     assert all(offset % cluster == 0 and offset < virtual_size for offset in pieces)
     entries = cluster // 8
     l1_entries = -(-virtual_size // (entries * cluster))

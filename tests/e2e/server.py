@@ -194,7 +194,8 @@ class Server:
         }  # fmt: skip
         files = [row["object_key"] for row in print_["replicas"] if row["object_key"]]
         root = self.data / "objects"
-        print_["files"] = {name: sha256(path) for name in files for path in sorted(root.rglob(name))}
+        hashes = {name: sha256(path) for name in files for path in root.rglob(name)}
+        print_["files"] = {name: digest for name, digest in hashes.items() if digest}
         return print_
 
     def is_erased(self, image):
@@ -246,8 +247,9 @@ class Server:
             " (SELECT 1 FROM usages u WHERE u.image_id = n.image_id AND u.consumer_id = n.id)",
             "a use without an instance": "SELECT * FROM usages u WHERE NOT EXISTS"
             " (SELECT 1 FROM instances n WHERE n.id = u.consumer_id AND n.image_id = u.image_id)",
-            "an available image without bytes": "SELECT * FROM images i WHERE state = 'available' AND deleted_ms IS NULL"
-            " AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.holder_id = i.id AND r.state = 'available')",
+            "an available image without bytes": "SELECT * FROM images i"
+            " WHERE state = 'available' AND deleted_ms IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM replicas r WHERE r.holder_id = i.id AND r.state = 'available')",
             "bytes of a deleted image": "SELECT * FROM replicas r JOIN images i ON i.id = r.holder_id"
             " WHERE i.deleted_ms IS NOT NULL AND r.state <> 'erased'",
             "bytes of nothing": "SELECT * FROM replicas r WHERE state = 'available'"
@@ -261,10 +263,14 @@ class Server:
 
 
 def sha256(path):
+    """The hash of a file, or None if there is none; it may go at any moment."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except FileNotFoundError:
+        return None
     return digest.hexdigest()
 
 

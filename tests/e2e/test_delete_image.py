@@ -153,7 +153,7 @@ def test_d2_unsigned_calls_are_refused(world, change, status, code, message):
 def test_d2_a_request_changed_on_the_way_is_refused(world, which):
     ours, theirs = world.owner.import_images(2)
     raw = world.owner.raw
-    prepared = raw.acs3("DeleteImage", **({"form": {"ImageId": ours}} if which == "body" else {"params": {"ImageId": ours}}))
+    prepared = raw.acs3("DeleteImage", **{"form" if which == "body" else "params": {"ImageId": ours}})
     if which == "signature":
         prepared.headers["Authorization"] = prepared.headers["Authorization"][:-4] + "0000"
     prepared.target = prepared.target.replace(ours, theirs) if which == "query" else prepared.target
@@ -213,9 +213,12 @@ def test_d4_the_resource_of_this_image_grants_and_that_of_another_does_not(priva
     owner = world.owner
     ours, theirs, last = owner.import_images(3)
     # Only now is it known which image the policies name.
-    names = {"documented": "acs:ens::{account}:image/%s", "with-any-region": "acs:ens:*:{account}:image/%s"}
-    users = {name: [allow("ens:DeleteImage", arn % image)] for (name, arn), image in zip(names.items(), (ours, theirs))}
-    world.accounts[0].users.update(users)
+    world.accounts[0].users.update(
+        {
+            "documented": [allow("ens:DeleteImage", f"acs:ens::{{account}}:image/{ours}")],
+            "with-any-region": [allow("ens:DeleteImage", f"acs:ens:*:{{account}}:image/{theirs}")],
+        }
+    )
     world.server.restart()
 
     denied(world, "documented", image=theirs)

@@ -7,12 +7,17 @@ from policies import allow
 from server import BUCKET, PUBLIC_IMAGE, PUBLIC_WINDOWS_IMAGE
 from shapes import check, check_entry, is_time
 from test_delete_image import INVALID_IMAGE_ID, MISSING_PARAMETER, NO_PERMISSION, WRONG_STATUS
-from world import IMPORT, SMALL, Caller, assert_refused, fresh_name, mapping, refusal
+from world import IMPORT, SMALL, assert_refused, fresh_name, mapping, refusal
 
 DESCRIBE_IMAGES = "Code Images PageNumber PageSize RequestId TotalCount"
-IMAGE = "Architecture CreationTime DiskDeviceMappings ImageId ImageName ImageOwnerAlias ImageSize Platform RegionId SnapshotId"
+IMAGE = (
+    "Architecture CreationTime DiskDeviceMappings ImageId ImageName ImageOwnerAlias ImageSize Platform RegionId"
+    " SnapshotId"
+)
 SELF_IMAGE = f"{IMAGE} ComputeType ImageStorageSize InstanceId OsVersion Status"
-IMAGE_INFO = "ComputeType Description DiskDeviceMappings ImageId ImageOwnerAlias ImageSize ImageVersion OSName OSType RegionId"
+IMAGE_INFO = (
+    "ComputeType Description DiskDeviceMappings ImageId ImageOwnerAlias ImageSize ImageVersion OSName OSType RegionId"
+)
 MAPPING = "Format Size Type imageId"
 
 
@@ -83,7 +88,9 @@ def test_import_image_starts_in_creating(slow_images):
     slow_images.owner.release(slow_images.owner.launch(image))
 
 
-@pytest.mark.parametrize("absent", ["Architecture", "ComputeType", "ImageFormat", "ImageName", "OSType", "OSSBucket", "OSSObject"])
+@pytest.mark.parametrize(
+    "absent", ["Architecture", "ComputeType", "ImageFormat", "ImageName", "OSType", "OSSBucket", "OSSObject"]
+)
 def test_import_image_without_a_parameter(world, absent):
     params = IMPORT | {"ImageName": "an-image", "OSSObject": world.server.put(SMALL)}
     del params[absent]
@@ -117,9 +124,7 @@ GOOD_NAMES = ["ab", "x" * 128, "golden-image_1:2", "\u955c\u50cf-\u4e00", "http-
 def test_names_that_are_refused(world, name):
     params = IMPORT | {"OSSObject": world.server.put(SMALL)}
     assert_refused(refusal(world.owner.call, "ImportImage", **params, ImageName=name), *invalid("ImageName"))
-    assert_refused(
-        refusal(world.owner.call, "CreateImage", InstanceId="i-none", ImageName=name), *invalid("ImageName")
-    )
+    assert_refused(refusal(world.owner.call, "CreateImage", InstanceId="i-none", ImageName=name), *invalid("ImageName"))
 
 
 @pytest.mark.parametrize("name", GOOD_NAMES)
@@ -335,6 +340,7 @@ def test_modify_image_attribute_renames_at_once(world, generation):
     assert world.owner.image(image)["ImageName"] == "renamed"
     after = world.server.print_of(image)
     before["images"][0]["name"] = "renamed"
+    assert after["images"][0].pop("modified_ms") > before["images"][0].pop("modified_ms")
     assert after == before
 
 
@@ -370,7 +376,12 @@ def test_terraform_reads_images_as_it_is_used_to(world):
     instance = owner.launch()
     image = call(
         "CreateImage",
-        {"ImageName": "tf", "InstanceId": instance, "TargetOSSRegionId": "cn-beijing", "DeleteAfterImageUpload": "false"},
+        {
+            "ImageName": "tf",
+            "InstanceId": instance,
+            "TargetOSSRegionId": "cn-beijing",
+            "DeleteAfterImageUpload": "false",
+        },
     )["ImageId"]
     owner.image_becomes(image, "Available")
     entry = call("DescribeSelfImages", {"ImageId": image})["Images"]["Image"][0]
@@ -432,7 +443,7 @@ def test_accounts_do_not_see_each_other(world):
     image = world.owner.import_image()
     instance = world.owner.launch(image)
     snapshot = world.owner.create_snapshot(instance)
-    stranger: Caller = world.other
+    stranger = world.other
     assert stranger.image(image) is None and stranger.instance(instance) is None
     assert stranger.snapshot(snapshot) is None
     assert stranger.call("DescribeInstances", ImageId=image)["TotalCount"] == 0

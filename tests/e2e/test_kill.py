@@ -1,29 +1,33 @@
 """The server is killed again and again in the middle of work, and nothing that it acknowledged is lost.
 
-Several threads import, launch, release and delete, each with things of its own, and write down what was
-answered. A request that got no answer may have been carried out or not, but wholly. At the end what the
-server has is compared with what was written down.
+Several threads import, copy, share, launch, switch, release and delete, each with things of its own, and
+write down what they were told. A request that got no answer may have been carried out or not, but wholly.
+At the end what the server has is compared with what was written down.
 """
 
 import os
 import random
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 
 import qcow2
 from clients import Refused, Unanswered
-from test_delete_image import NOT_EXIST, USED_TO_CREATE, WRONG_STATUS
-from world import FAILED, IMPORT, Caller
+from server import sha256
+from test_delete_image import NOT_EXIST, USED_OTHERWISE, USED_TO_CREATE, WRONG_STATUS
+from world import FAILED, IMPORT, Caller, assert_refused, refusal
 
 KILLS = int(os.environ.get("E2E_KILLS", "50"))
 THREADS = 4
 # How long the server lives between two kills, in seconds.
 LIFE_S = (0.1, 0.6)
+# By name, with how often each is taken.
 SOURCES = {
-    "small": qcow2.golden(seed=1, virtual_size=2 * qcow2.GIB, cluster_bits=12),
-    "large": qcow2.golden(seed=2, clusters=48),
-    "hostile": qcow2.hostile()["L2 table beyond the end"],
+    "small": (6, qcow2.golden(seed=1, virtual_size=2 * qcow2.GIB, cluster_bits=12)),
+    "large": (2, qcow2.golden(seed=2, clusters=48)),
+    "hostile": (1, qcow2.hostile()["L2 table beyond the end"]),
 }
 
 
@@ -33,60 +37,110 @@ class Fate(Enum):
     MAYBE_MADE = "its making was never answered"
     MADE = "its making was acknowledged"
     MAYBE_GONE = "its end was never answered"
-    GONE = "its end was acknowledged"
+    GONE = "its end was acknowledged, or its making was refused"
 
 
-@dataclass
-class Thing:
-    """An image or an instance. Names are unique, so one whose id never came can be found."""
+@dataclass(eq=False)
+class Image:
+    """`contents` are the sources whose bytes it may have; `shared` is None if that is not known."""
 
     name: str
-    source: str
+    contents: set
     id: str | None = None
     fate: Fate = Fate.MAYBE_MADE
-    users: list = field(default_factory=list)
+    shared: bool | None = False
 
 
+@dataclass(eq=False)
+class Instance:
+    """`on` are the images that it may use, `surely` the one that it uses for certain."""
+
+    name: str
+    on: list
+    id: str | None = None
+    fate: Fate = Fate.MAYBE_MADE
+    surely: Image | None = None
+
+
+@dataclass(eq=False)
 class Worker:
     """Does things at random until the server dies, and writes down what it was told."""
 
-    def __init__(self, caller, number):
-        self.caller, self.number = caller, number
-        self.chance = random.Random(number)
-        self.images, self.instances, self.surprises = [], [], []
+    caller: Caller
+    recipient: str
+    number: int
+    images: list = field(default_factory=list)
+    instances: list = field(default_factory=list)
+    surprises: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.chance = random.Random(self.number)
+        self.deeds = [self.import_image] * 4 + [self.delete] * 4 + [self.launch, self.release] * 2
+        self.deeds += [self.copy, self.share, self.switch]
 
     def run(self, stop):
         try:
             while not stop.is_set():
-                self.chance.choice([self.import_image, self.import_image, self.launch, self.release, self.delete, self.delete])()
+                self.chance.choice(self.deeds)()
         except Unanswered:
             pass
         except BaseException as error:
             self.surprises.append(error)
 
     def import_image(self):
-        source = self.chance.choices(list(SOURCES), [6, 2, 1])[0]
-        image = Thing(f"image-{self.number}-{len(self.images)}", source)
-        self.images.append(image)
+        [source] = self.chance.choices(list(SOURCES), [weight for weight, _ in SOURCES.values()])
+        image = self.new_image({source})
         params = IMPORT | {"ImageName": image.name, "OSSObject": f"{source}.qcow2"}
         image.id = self.caller.call("ImportImage", **params)["ImageId"]
         image.fate = Fate.MADE
+
+    def copy(self):
+        instance = self.pick(self.instances)
+        if not instance:
+            return
+        image = self.new_image(set().union(*(used.contents for used in instance.on)))
+        try:
+            image.id = self.caller.call("CreateImage", ImageName=image.name, InstanceId=instance.id)["ImageId"]
+        except Refused as refused:
+            assert refused.code == "IncorrectInstanceStatus", refused  # Its switch is still running.
+            image.fate = Fate.GONE
+        else:
+            image.fate = Fate.MADE
+
+    def share(self):
+        if image := self.pick(self.images):
+            image.shared = image.shared or None
+            self.caller.share(image.id, self.recipient)
+            image.shared = True
 
     def launch(self):
         image = self.pick(self.images)
         if not image:
             return
-        instance = Thing(f"instance-{self.number}-{len(self.instances)}", image.name)
+        instance = Instance(f"instance-{self.number}-{len(self.instances)}", [image])
         self.instances.append(instance)
-        image.users.append(instance)
         try:
             instance.id = self.caller.launch(image.id, ready=False, InstanceName=instance.name)
         except Refused as refused:
-            # Still in the making, or failed.
-            assert (refused.status, refused.code) == (400, "IncorrectStatus.Image"), refused
+            assert refused.code == "IncorrectStatus.Image", refused  # Still in the making, or failed.
             instance.fate = Fate.GONE
         else:
-            instance.fate = Fate.MADE
+            instance.fate, instance.surely = Fate.MADE, image
+
+    def switch(self):
+        instance, image = self.pick(self.instances), self.pick(self.images)
+        if not (instance and image):
+            return
+        before = list(instance.on), instance.surely
+        instance.on.append(image)
+        instance.surely = None
+        try:
+            self.caller.reinit(instance.id, image.id, ready=False)
+        except Refused as refused:
+            assert refused.code in ("IncorrectStatus.Image", "IncorrectInstanceStatus"), refused
+            instance.on, instance.surely = before
+        else:
+            instance.surely = image
 
     def release(self):
         if instance := self.pick(self.instances):
@@ -103,13 +157,18 @@ class Worker:
             self.caller.delete(image.id)
         except Refused as refused:
             told = (refused.status, refused.code, refused.message)
-            in_use = any(user.fate is not Fate.GONE for user in image.users)
-            assert told == WRONG_STATUS or told == USED_TO_CREATE and in_use, (told, image)
+            may_be_used = any(image in user.on for user in self.instances if user.fate is not Fate.GONE)
+            assert told == WRONG_STATUS or may_be_used and told in (USED_TO_CREATE, USED_OTHERWISE), (told, image)
             image.fate = Fate.MADE
         else:
-            surely_used = [user for user in image.users if user.fate is Fate.MADE]
-            assert not surely_used, f"{image} was deleted under {surely_used}"
+            users = [user for user in self.instances if user.fate is Fate.MADE and user.surely is image]
+            assert not users, f"{image} was deleted under {users}"
             image.fate = Fate.GONE
+
+    def new_image(self, contents):
+        image = Image(f"image-{self.number}-{len(self.images)}", contents)
+        self.images.append(image)
+        return image
 
     def pick(self, things):
         made = [thing for thing in things if thing.fate is Fate.MADE]
@@ -118,12 +177,11 @@ class Worker:
 
 def test_killed_again_and_again(private):
     world = private()
-    server = world.server
-    for name, data in SOURCES.items():
+    owner, server = world.owner, world.server
+    for name, (_, data) in SOURCES.items():
         server.put(data, f"{name}.qcow2")
-    workers = [Worker(Caller(server, world.owner.key), number) for number in range(THREADS)]
+    workers = [Worker(Caller(server, owner.key), world.other.account, number) for number in range(THREADS)]
     chance = random.Random(0)
-
     for _ in range(KILLS):
         stop = threading.Event()
         threads = [threading.Thread(target=worker.run, args=(stop,)) for worker in workers]
@@ -139,64 +197,88 @@ def test_killed_again_and_again(private):
         server.start()
 
     server.audit(timeout_s=120)
-    compare(world.owner, workers)
+    compare(world, workers)
 
     # Everything can still be cleared away, and then nothing is left.
-    for entry in everything(world.owner, "DescribeInstances", "Instances", "Instance", "100"):
-        world.owner.release(entry["InstanceId"])
-    for entry in everything(world.owner, "DescribeSelfImages", "Images", "Image", 50):
-        world.owner.delete(entry["ImageId"])
+    for entry in listed(owner, "DescribeInstances", "Instances").values():
+        owner.release(entry["InstanceId"])
+    for entry in listed(owner, "DescribeSelfImages", "Images").values():
+        owner.delete(entry["ImageId"])
     server.audit(timeout_s=120)
-    rows = server.query("SELECT * FROM replicas r JOIN images i ON i.id = r.holder_id WHERE i.owner = ? AND r.state <> 'erased'",
-                        world.owner.account)  # fmt: skip
-    assert rows == []
+    kept = "SELECT * FROM replicas r JOIN images i ON i.id = r.holder_id WHERE i.owner = ? AND r.state <> 'erased'"
+    assert server.query(kept, owner.account) == []
     assert "panicked" not in server.stderr()
     assert server.stop() == 0
 
 
-def compare(owner, workers):
+def test_what_two_kills_in_a_row_leave_is_erased(private):
+    """The first kill leaves half an upload; the second one comes before the next attempt has erased it."""
+    world = private(image="1500ms")
+    owner, server = world.owner, world.server
+    images = [owner.import_image(ready=False) for _ in range(2)]
+    server.kill()
+    folder = server.data / "objects" / "cn-beijing"
+    with closing(sqlite3.connect(server.data / "metadata.db")) as db, db:
+        for (replica,) in db.execute("SELECT id FROM replicas WHERE source_kind = 'bucket'").fetchall():
+            (folder / f"{replica}.1#1").write_bytes(b"half an upload")
+            change = "UPDATE replicas SET attempt = 2, writes = 2, object_key = ? WHERE id = ?"
+            db.execute(change, (f"{replica}.2", replica))
+    server.start()
+    for image in images:
+        owner.image_becomes(image, "Available")
+    server.audit()
+    owner.delete(images[0])
+    server.audit()
+
+
+def compare(world, workers):
     """Compares what the server has with what it told."""
-    images = {entry["ImageName"]: entry for entry in everything(owner, "DescribeSelfImages", "Images", "Image", 50)}
-    instances = {
-        entry["InstanceName"]: entry
-        for entry in everything(owner, "DescribeInstances", "Instances", "Instance", "100")
-    }
-    counts = dict.fromkeys(Fate, 0)
-    known_images = {image.name: image for worker in workers for image in worker.images}
-    known_instances = {instance.name: instance for worker in workers for instance in worker.instances}
-    assert images.keys() <= known_images.keys() and instances.keys() <= known_instances.keys()
+    owner, server = world.owner, world.server
+    images = {image.name: image for worker in workers for image in worker.images}
+    instances = {instance.name: instance for worker in workers for instance in worker.instances}
+    found_images = listed(owner, "DescribeSelfImages", "Images")
+    found_instances = listed(owner, "DescribeInstances", "Instances")
+    check_fates(images, found_images, "ImageId")
+    check_fates(instances, found_instances, "InstanceId")
 
-    for things, found, id_name in ((known_images, images, "ImageId"), (known_instances, instances, "InstanceId")):
-        for name, thing in things.items():
-            counts[thing.fate] += 1
-            entry = found.get(name)
-            assert entry or thing.fate is not Fate.MADE, f"lost: {thing}"
-            assert not entry or thing.fate is not Fate.GONE, f"came back: {thing}"
-            assert not entry or thing.id in (None, entry[id_name])
-            thing.id = thing.id or entry and entry[id_name]
-
-    for name, entry in images.items():
-        expected = FAILED if known_images[name].source == "hostile" else {"Available"}
-        assert entry["Status"] in expected, entry
-    for name, entry in instances.items():
-        assert entry["ImageId"] == images[known_instances[name].source]["ImageId"]
+    contents = {name: sha256(server.bucket / f"{name}.qcow2") for name in SOURCES}
+    for name, entry in found_images.items():
+        image = images[name]
+        if image.contents == {"hostile"}:
+            assert entry["Status"] in FAILED
+        else:
+            assert entry["Status"] == "Available"
+            assert sha256(server.object(image.id)) in {contents[source] for source in image.contents}
+    for name, entry in found_instances.items():
         assert entry["Status"] == "Running"
-    for image in known_images.values():
-        if image.id and image.name not in images:
-            try:
-                owner.delete(image.id)
-            except Refused as refused:
-                assert (refused.status, refused.code, refused.message) == NOT_EXIST
-            else:
-                raise AssertionError(f"{image} was there to be deleted")
-    print({fate.name: count for fate, count in counts.items()})
+        assert entry["ImageId"] in {image.id for image in instances[name].on}
+        assert instances[name].surely is None or instances[name].surely.id == entry["ImageId"]
+
+    shared = {entry["ImageName"] for entry in listed(world.other, "DescribeSelfImages", "Images").values()}
+    assert {name for name in found_images if images[name].shared} <= shared
+    assert shared <= {name for name in found_images if images[name].shared is not False}
+    for image in images.values():
+        if image.id and image.name not in found_images:
+            assert_refused(refusal(owner.delete, image.id), *NOT_EXIST)
 
 
-def everything(owner, action, wrapper, member, page_size):
-    """All entries of a listing, page by page."""
-    entries, page = [], 1
-    while found := owner.call(action, PageNumber=page, PageSize=page_size)[wrapper][member]:
+def check_fates(things, found, id_name):
+    assert found.keys() <= things.keys()
+    for name, thing in things.items():
+        entry = found.get(name)
+        assert entry or thing.fate is not Fate.MADE, f"lost: {thing}"
+        assert not entry or thing.fate is not Fate.GONE, f"came back: {thing}"
+        assert not entry or thing.id in (None, entry[id_name])
+        thing.id = thing.id or (entry and entry[id_name])
+    print({fate.name: sum(thing.fate is fate for thing in things.values()) for fate in Fate})
+
+
+def listed(caller, action, wrapper):
+    """All entries of a listing, by their names, read page by page."""
+    member, entries, page = wrapper[:-1], [], 1
+    while found := caller.call(action, PageNumber=page, PageSize="50")[wrapper][member]:
         entries += found
         page += 1
-    assert len({entry.get("InstanceId") or entry["ImageId"] for entry in entries}) == len(entries)
-    return entries
+    by_name = {entry[f"{member}Name"]: entry for entry in entries}
+    assert len(by_name) == len(entries)
+    return by_name

@@ -53,10 +53,11 @@ def test_an_image_without_shares_has_an_empty_list(world, generation):
     assert (reply["Accounts"], reply["TotalCount"]) == ({"Account": []}, 0)
 
 
-def test_many_accounts_in_one_call(world, shared):
+def test_many_accounts_in_one_call(world):
+    """The accounts may live elsewhere: nothing is known of most of them here."""
     owner = world.owner
     image = owner.import_image()
-    accounts = sorted(account.id for account in shared.server.accounts if account.id != owner.account)[:120]
+    accounts = [f"19{number:014d}" for number in range(120)]
     owner.share(image, *accounts)
     assert shared_with(owner, image, PageSize="100") == accounts[:100]
     assert shared_with(owner, image, PageSize="100", PageNumber="2") == accounts[100:]

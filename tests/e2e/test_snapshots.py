@@ -159,6 +159,17 @@ def test_delete_snapshot(world, disk, generation):
     assert_refused(refusal(call, "DeleteSnapshot"), *MISSING_PARAMETER)
 
 
+def test_an_image_being_made_of_a_snapshot_survives_its_deletion(world, disk):
+    owner = world.owner
+    for _ in range(10):
+        snapshot = owner.create_snapshot(world.instance)
+        image = owner.call("CreateImage", ImageName="of-a-snapshot", SnapshotId=snapshot)["ImageId"]
+        owner.call("DeleteSnapshot", SnapshotId=snapshot)
+        owner.image_becomes(image, "Available")
+        assert world.server.object(image).read_bytes() == SMALL
+        wait("the snapshot to be erased", lambda: is_gone(world.server, snapshot))
+
+
 def test_a_snapshot_is_no_use_of_an_image(world, disk):
     owner = world.owner
     snapshot = owner.create_snapshot(world.instance)

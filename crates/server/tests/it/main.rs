@@ -1,0 +1,40 @@
+//! The whole server, in this process: really signed requests over HTTP, on a clock that stands still.
+//!
+//! One file for each operation, named like it; names of tests carry the requirement. Beside them:
+//! `operations` walks the table of operations, `race` lets calls meet each other, `protocol` sends
+//! recorded bytes, `restart` opens the same folder again at awkward moments, `workers` runs with them.
+
+#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
+
+mod create_image;
+mod create_snapshot;
+mod delete_image;
+mod delete_image_app_streaming;
+mod delete_snapshot;
+mod describe_ens_regions;
+mod describe_image_infos;
+mod describe_image_share_permission;
+mod describe_images;
+mod describe_instances;
+mod describe_self_images;
+mod describe_snapshots;
+mod get_caller_identity;
+mod import_image;
+mod list_tag_resources;
+mod modify_image_attribute;
+mod modify_image_share_permission;
+mod operations;
+mod protocol;
+mod race;
+mod reinit_instance;
+mod reinit_instances;
+mod release_post_paid_instance;
+mod release_pre_paid_instance;
+mod restart;
+mod run_instances;
+mod start_instance;
+mod start_instances;
+mod stop_instance;
+mod stop_instances;
+mod support;
+mod workers;

@@ -1,0 +1,36 @@
+//! Tests of the store on real `SQLite` files and real folders: one body per behaviour.
+
+#![expect(clippy::unwrap_used, reason = "what a test calls may panic like the test itself")]
+
+mod bundles;
+mod claims;
+mod community;
+mod crash;
+mod deletes;
+mod erasures;
+mod faults;
+mod fence;
+mod full_disk;
+mod groups;
+mod hostile;
+mod image_labels;
+mod image_lists;
+mod images;
+mod ingest;
+mod instance_lists;
+mod instances;
+mod log;
+mod migrations;
+mod nonces;
+mod objects;
+mod refills;
+mod replicas;
+mod shares;
+mod snapshots;
+mod support;
+mod tags;
+mod templates;
+mod things;
+mod transactions;
+mod usages;
+mod versions;
