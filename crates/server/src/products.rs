@@ -7,6 +7,7 @@ pub mod appstream;
 pub mod calotype;
 pub mod ecd;
 pub mod ens;
+mod paging;
 pub mod sts;
 
 use base64::Engine as _;

@@ -9,38 +9,6 @@ use crate::wire::params::Params;
 const TAGS_MAX: usize = 20;
 const TAG_BYTES_MAX: usize = 128;
 
-/// A page of a listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paging {
-    /// Its number, from 1.
-    pub number: i64,
-    /// Things on a page.
-    pub size: i64,
-}
-
-impl Paging {
-    /// Things on a page, if nothing is said.
-    const SIZE_DEFAULT: i64 = 10;
-
-    /// The page that is asked for.
-    pub(super) fn of(params: &Params, size_max: i64) -> Result<Self, AppStreamError> {
-        let number = params.integer("PageNumber")?.unwrap_or(1);
-        let size = params.integer("PageSize")?.unwrap_or(Self::SIZE_DEFAULT);
-        if number < 1 || number.checked_mul(size_max).is_none() {
-            return Err(AppStreamError::invalid("PageNumber"));
-        }
-        if !(1..=size_max).contains(&size) {
-            return Err(AppStreamError::invalid("PageSize"));
-        }
-        Ok(Self { number, size })
-    }
-
-    /// Things before the page.
-    pub(super) fn offset(self) -> i64 {
-        (self.number - 1) * self.size
-    }
-}
-
 /// The name of an image, if one is given; what the vendor takes is not documented, so the rule of the
 /// other products holds.
 pub(super) fn image_name(params: &Params, parameter: &'static str) -> Result<Option<String>, AppStreamError> {

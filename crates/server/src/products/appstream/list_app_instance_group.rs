@@ -5,10 +5,10 @@ use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::AppStreamError;
-use super::image_params::Paging;
 use super::params::{must_be_cloud_app, texts};
 use super::render;
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_instances::{InstanceFilter, TAGS_IN_FILTER_MAX, describe_instances};
 use crate::wire::params::Params;
@@ -38,13 +38,16 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most groups on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
 async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
     let params = call.params;
     must_be_cloud_app(params)?;
-    let paging = Paging::of(params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let tags = params.objects("Tag")?;
     let mut filter = InstanceFilter {
         ids: params.text("AppInstanceGroupId").into_iter().collect(),

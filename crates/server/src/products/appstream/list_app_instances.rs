@@ -4,9 +4,9 @@ use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::AppStreamError;
-use super::image_params::Paging;
 use super::params::{consumer, texts};
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 
 /// The operation.
@@ -28,16 +28,15 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
-/// Sessions on a page: the most, and if nothing is said.
-const PAGE_SIZE_MAX: i64 = 100;
+/// Sessions on a page, if nothing is said.
 const PAGE_SIZE_DEFAULT: i64 = 20;
+
+/// The most sessions on a page.
+const PAGE_SIZE_MAX: i64 = 100;
 
 async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
     let params = call.params;
-    let mut paging = Paging::of(params, PAGE_SIZE_MAX)?;
-    if params.text("PageSize").is_none() {
-        paging.size = PAGE_SIZE_DEFAULT;
-    }
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     for list in ["Status", "UserIdList"] {
         texts(params, list)?;
     }

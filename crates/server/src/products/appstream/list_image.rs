@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::error::AppStreamError;
-use super::image_params::Paging;
 use super::image_render::{self, FEATURE_SET};
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_images::ImageFilter;
 use crate::service::list_images::{DETAILS_IN_FILTER_MAX, TAGS_IN_FILTER_MAX, list_images};
@@ -44,6 +44,9 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most images on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
@@ -62,7 +65,7 @@ const DETAILS: [(&str, &str); 6] = [
 
 async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
     let params = call.params;
-    let paging = Paging::of(params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let tags = params.objects("TagList")?;
     let features = params.list("FeatureList").into_iter().map(image_render::feature).collect::<Vec<_>>();
     let (state, begun) = state(params)?;

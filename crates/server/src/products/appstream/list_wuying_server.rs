@@ -5,10 +5,10 @@ use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::AppStreamError;
-use super::image_params::Paging;
 use super::params::{may_be_workstation, texts};
 use super::render::{self, EXPIRES};
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_instances::{InstanceFilter, describe_instances};
 use crate::wire::params::Params;
@@ -45,6 +45,9 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most workstations on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
@@ -58,7 +61,7 @@ const ECHOED: [&str; 2] = ["OfficeSiteId", "VirtualNodePoolId"];
 async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
     let params = call.params;
     may_be_workstation(params)?;
-    let paging = Paging::of(params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let ids = texts(params, "WuyingServerIdList")?;
     let mut filter = InstanceFilter {
         ids: ids.iter().map(String::as_str).collect(),

@@ -4,8 +4,9 @@ use calotype_core::ids::TemplateId;
 use serde_json::{Value, json};
 
 use super::error::EcdError;
-use super::params::{Paging, ids};
+use super::params::ids;
 use super::{API, answer, envelope, template_render};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_templates::{TemplateFilter, describe_templates};
 
@@ -30,9 +31,15 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Templates on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 20;
+
+/// The most templates on a page.
+const PAGE_SIZE_MAX: i64 = 100;
+
 async fn handle(call: &Call<'_>) -> Result<Value, EcdError> {
     let params = call.params;
-    let paging = Paging::of(params)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let ids = ids(params, "TemplateIds", TemplateId::parse)?;
     let filter = TemplateFilter {
         ids: ids.iter().map(TemplateId::as_str).collect(),

@@ -99,35 +99,3 @@ pub(super) fn results(params: &Params) -> Result<usize, EcdError> {
     let results = Some(results).filter(|results| (1..=PAGE_SIZE_MAX).contains(results));
     results.and_then(|results| usize::try_from(results).ok()).ok_or(EcdError::invalid("MaxResults"))
 }
-
-/// A page of a listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paging {
-    /// Its number, from 1.
-    pub number: i64,
-    /// Things on a page.
-    pub size: i64,
-}
-
-impl Paging {
-    /// Things on a page, if nothing is said.
-    const SIZE_DEFAULT: i64 = 20;
-
-    /// The page that is asked for.
-    pub(super) fn of(params: &Params) -> Result<Self, EcdError> {
-        let number = params.integer("PageNumber")?.unwrap_or(1);
-        let size = params.integer("PageSize")?.unwrap_or(Self::SIZE_DEFAULT);
-        if number < 1 || number.checked_mul(PAGE_SIZE_MAX).is_none() {
-            return Err(EcdError::invalid("PageNumber"));
-        }
-        if !(1..=PAGE_SIZE_MAX).contains(&size) {
-            return Err(EcdError::invalid("PageSize"));
-        }
-        Ok(Self { number, size })
-    }
-
-    /// Things before the page.
-    pub(super) fn offset(self) -> i64 {
-        (self.number - 1) * self.size
-    }
-}

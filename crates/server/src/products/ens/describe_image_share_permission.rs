@@ -4,8 +4,9 @@ use calotype_core::image::Product;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
-use super::params::{Paging, image_id};
+use super::params::image_id;
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::share_image::image_shares;
 
@@ -24,12 +25,15 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most accounts on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let image = image_id(call.params)?;
-    let paging = Paging::of(call.params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(call.params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     call.params.integer("AliyunId")?;
     let only = call.params.text("AliyunId");
     let shares = image_shares(call.app, &call.caller, Product::Ens, &image).await?;

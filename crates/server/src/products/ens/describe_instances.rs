@@ -6,8 +6,9 @@ use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
-use super::params::{Paging, id_or_list};
+use super::params::id_or_list;
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_instances::{InstanceFilter, TaggedInstance, describe_instances};
 use crate::wire::params::Params;
@@ -46,6 +47,9 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most instances on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
@@ -67,7 +71,7 @@ const TAGS_MAX: usize = 3;
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let params = call.params;
-    let paging = Paging::of(params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let mut ids = id_or_list(params, "InstanceIds")?;
     ids.extend(params.text("InstanceId").map(str::to_owned));
     let mut regions = id_or_list(params, "EnsRegionIds")?;

@@ -4,9 +4,9 @@ use calotype_core::image::{ImageView, Product};
 use serde_json::{Value, json};
 
 use super::error::EnsError;
-use super::params::Paging;
 use super::render;
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_images::{ImageFilter, describe_images};
 
@@ -26,11 +26,14 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most images on a page.
 const PAGE_SIZE_MAX: i64 = 50;
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
-    let paging = Paging::of(call.params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(call.params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let filter = ImageFilter {
         id_part: call.params.text("ImageId"),
         name_part: call.params.text("ImageName"),

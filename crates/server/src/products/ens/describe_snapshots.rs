@@ -4,8 +4,9 @@ use calotype_core::snapshot::{Snapshot, SnapshotState};
 use serde_json::{Value, json};
 
 use super::error::EnsError;
-use super::params::{Paging, id_or_list};
+use super::params::id_or_list;
 use super::{API, answer};
+use crate::products::paging::Paging;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::describe_snapshots::{SnapshotFilter, describe_snapshots};
 
@@ -28,6 +29,9 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
+/// Things on a page, if nothing is said.
+const PAGE_SIZE_DEFAULT: i64 = 10;
+
 /// The most snapshots on a page.
 const PAGE_SIZE_MAX: i64 = 100;
 
@@ -35,7 +39,7 @@ const MIB_PER_GIB: i64 = 1024;
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let params = call.params;
-    let paging = Paging::of(params, PAGE_SIZE_MAX)?;
+    let paging = Paging::of(params, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let ids = id_or_list(params, "SnapshotId")?;
     let mut ens_regions = id_or_list(params, "EnsRegionIds")?;
     ens_regions.extend(params.text("EnsRegionId").map(str::to_owned));

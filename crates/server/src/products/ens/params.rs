@@ -62,35 +62,3 @@ pub(super) fn required_name<'a>(params: &'a Params, parameter: &'static str) -> 
     let text = required(params, parameter)?;
     if name::is_valid(text) { Ok(text) } else { Err(EnsError::invalid(parameter)) }
 }
-
-/// A page of a listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paging {
-    /// Its number, from 1.
-    pub number: i64,
-    /// Things on a page.
-    pub size: i64,
-}
-
-impl Paging {
-    /// Things on a page, if nothing is said.
-    const SIZE_DEFAULT: i64 = 10;
-
-    /// The page that is asked for.
-    pub(super) fn of(params: &Params, size_max: i64) -> Result<Self, EnsError> {
-        let number = params.integer("PageNumber")?.unwrap_or(1);
-        let size = params.integer("PageSize")?.unwrap_or(Self::SIZE_DEFAULT);
-        if number < 1 || number.checked_mul(size_max).is_none() {
-            return Err(EnsError::invalid("PageNumber"));
-        }
-        if !(1..=size_max).contains(&size) {
-            return Err(EnsError::invalid("PageSize"));
-        }
-        Ok(Self { number, size })
-    }
-
-    /// Things before the page.
-    pub(super) fn offset(self) -> i64 {
-        (self.number - 1) * self.size
-    }
-}
