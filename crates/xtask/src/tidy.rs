@@ -121,8 +121,8 @@ fn layers(name: &str, text: &str, findings: &mut Vec<String>) {
             findings.push(format!("{name}:{number}: {part} does not use {target}"));
         }
         let other = used.strip_prefix("products::").and_then(|rest| rest.split([':', ';']).next());
-        let is_product =
-            |other: &&str| root().join(format!("crates/server/src/products/{other}.rs")).exists();
+        // A product has a folder; what lies beside them serves all.
+        let is_product = |other: &&str| root().join(format!("crates/server/src/products/{other}")).is_dir();
         let crossing = other.filter(is_product).filter(|other| Some(*other) != product);
         if let (Some(other), Some(product)) = (crossing, product) {
             findings.push(format!("{name}:{number}: the product {product} does not use the product {other}"));
