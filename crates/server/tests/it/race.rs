@@ -154,10 +154,23 @@ async fn d17a_a_switch_that_ends_while_its_images_are_deleted() {
 /// The negative control: without the fence the same race goes wrong, so the races above can fail.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d49_without_the_fence_the_race_goes_wrong() {
+    goes_wrong_without_the_fence(|_, image| run(image)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d49_reinit_instance_goes_wrong_without_the_fence() {
+    goes_wrong_without_the_fence(reinit).await;
+}
+
+/// Lets the delete of an image meet a call that uses it, by an instance of another one.
+async fn goes_wrong_without_the_fence(
+    opponent: fn(instance: &str, image: &str) -> (&'static str, Vec<(&'static str, String)>),
+) {
     let setup = Setup { unfenced: true, ..Setup::default() };
     let arena = Arena::open(setup, CONTROL_ROUNDS_MAX).await;
     for (round, image) in arena.images.iter().enumerate() {
-        arena.meet(vec![delete(image), run(image)], round).await;
+        let instance = arena.world.owner.launch(&arena.original).await;
+        arena.meet(vec![delete(image), opponent(&instance, image)], round).await;
         if violations(&arena.world, Some(image)).await > 0 {
             return;
         }
