@@ -21,19 +21,22 @@ fn rounds() -> usize {
     std::env::var("CALOTYPE_RACE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
 }
 
-fn delete(image: &str) -> (&'static str, Vec<(&'static str, String)>) {
+/// A call of ENS: its name and its parameters.
+type Call = (&'static str, Vec<(&'static str, String)>);
+
+fn delete(image: &str) -> Call {
     ("DeleteImage", vec![("ImageId", image.to_owned())])
 }
 
-fn run(image: &str) -> (&'static str, Vec<(&'static str, String)>) {
+fn run(image: &str) -> Call {
     ("RunInstances", vec![("ImageId", image.to_owned()), ("InstanceType", "ens.sn1.small".to_owned())])
 }
 
-fn reinit(instance: &str, image: &str) -> (&'static str, Vec<(&'static str, String)>) {
+fn reinit(instance: &str, image: &str) -> Call {
     ("ReinitInstance", vec![("InstanceId", instance.to_owned()), ("ImageId", image.to_owned())])
 }
 
-fn share(image: &str) -> (&'static str, Vec<(&'static str, String)>) {
+fn share(image: &str) -> Call {
     let add = ("AddAccounts", OTHER.to_owned());
     ("ModifyImageSharePermission", vec![("ImageId", image.to_owned()), add])
 }
@@ -163,9 +166,7 @@ async fn d49_reinit_instance_goes_wrong_without_the_fence() {
 }
 
 /// Lets the delete of an image meet a call that uses it, by an instance of another one.
-async fn goes_wrong_without_the_fence(
-    opponent: fn(instance: &str, image: &str) -> (&'static str, Vec<(&'static str, String)>),
-) {
+async fn goes_wrong_without_the_fence(opponent: fn(instance: &str, image: &str) -> Call) {
     let setup = Setup { unfenced: true, ..Setup::default() };
     let arena = Arena::open(setup, CONTROL_ROUNDS_MAX).await;
     for (round, image) in arena.images.iter().enumerate() {
