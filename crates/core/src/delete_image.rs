@@ -3,6 +3,7 @@
 //! One ladder serves every product: they differ in [`DeleteRules`] and in the wire code that each
 //! refusal maps to, never in the order. This module must never see a clock, a row or a wire name.
 
+use crate::export_image::ExportTarget;
 use crate::ids::{AccountId, DeletionId, ImageId, RegionId, ReplicaId};
 use crate::image::{Image, ImageView, Standing};
 use crate::ram::Authorized;
@@ -45,6 +46,8 @@ pub struct DeleteView {
     pub replicas: Vec<ReplicaId>,
     /// The regions that it is being copied to.
     pub copying: Vec<RegionId>,
+    /// The object that it is being exported to.
+    pub exporting: Option<ExportTarget>,
 }
 
 /// What an accepted delete does.
@@ -81,6 +84,9 @@ pub enum DeleteRefusal {
     /// The image is still being made, or copied to these regions (D18, D38).
     #[error("the image is being made")]
     Making(Vec<RegionId>),
+    /// The image is being exported to this object (D18).
+    #[error("the image is being exported")]
+    Exporting(ExportTarget),
     /// The owner shares the image with these accounts (D42).
     #[error("the image is shared with {} accounts", .0.len())]
     SharedOut(Vec<AccountId>),
@@ -99,7 +105,7 @@ pub enum DeleteRefusal {
 type Rung = fn(DeleteRules, &Image, &DeleteView) -> Option<DeleteRefusal>;
 
 /// The rungs of the ladder behind the first, in the order of [`DeleteRefusal`].
-const LADDER: [Rung; 5] = [making, shared_out, community_parent, created_use, switched_use];
+const LADDER: [Rung; 6] = [making, exporting, shared_out, community_parent, created_use, switched_use];
 
 /// Decides: the plan, or the first refusal of the ladder.
 ///
@@ -159,6 +165,10 @@ fn own(view: &DeleteView) -> Result<&Image, DeleteRefusal> {
 fn making(_: DeleteRules, image: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
     let in_progress = image.state.is_making() || !view.copying.is_empty();
     in_progress.then(|| DeleteRefusal::Making(view.copying.clone()))
+}
+
+fn exporting(_: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {
+    view.exporting.clone().map(DeleteRefusal::Exporting)
 }
 
 fn shared_out(rules: DeleteRules, _: &Image, view: &DeleteView) -> Option<DeleteRefusal> {

@@ -161,6 +161,20 @@ pub fn decide_power(
     }
 }
 
+/// Decides whether the instance can be started anew.
+///
+/// # Errors
+/// [`InstanceRefusal::NotFound`]; [`InstanceRefusal::IncorrectStatus`] unless it is settled and runs.
+pub fn decide_reboot(instance: Option<&Instance>, now: Timestamp) -> Result<&Instance, InstanceRefusal> {
+    let instance = instance.ok_or(InstanceRefusal::NotFound)?;
+    match instance.activity(now) {
+        Activity::Settled(PowerState::Running) => Ok(instance),
+        Activity::Settled(PowerState::Stopped) | Activity::Moving(_) | Activity::Reinitialising => {
+            Err(InstanceRefusal::IncorrectStatus)
+        }
+    }
+}
+
 /// Decides whether the instance can be released, as one of `charge_type` if that is said.
 ///
 /// A running or reinitialising instance may be released: that ends its uses of images (D16).
@@ -242,6 +256,17 @@ pub(crate) mod tests {
                 assert_eq!(decide_power(Some(&reinitialising()), target, SETTLES), refused);
             }
         }
+    }
+
+    #[test]
+    fn only_what_runs_is_started_anew() {
+        let refused = Err(InstanceRefusal::IncorrectStatus);
+        assert_eq!(decide_reboot(None, SETTLES), Err(InstanceRefusal::NotFound));
+        assert_eq!(decide_reboot(Some(&instance()), SETTLES), Ok(&instance()));
+        assert_eq!(decide_reboot(Some(&instance()), SETTLES.plus_millis(-1)), refused);
+        assert_eq!(decide_reboot(Some(&reinitialising()), SETTLES), refused);
+        let stopped = Instance { power: PowerState::Stopped, ..instance() };
+        assert_eq!(decide_reboot(Some(&stopped), SETTLES), refused);
     }
 
     #[test]

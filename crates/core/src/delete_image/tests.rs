@@ -1,8 +1,6 @@
-//! The ladder as a table, and what holds for every view.
+//! The ladder as a table.
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::select;
+mod properties;
 
 use super::*;
 use crate::image::tests::{image, owner, stranger};
@@ -18,12 +16,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_000);
 type Case = (&'static str, fn(&mut DeleteView));
 
 /// One way to earn each refusal, in the order of `docs/requirements.md`.
-const RUNGS: [Case; 9] = [
+const RUNGS: [Case; 10] = [
     ("NotFound", |view| stand(view, Standing::Hidden)),
     ("SharedIn", |view| stand(view, Standing::SharedIn)),
     ("Public", |view| stand(view, Standing::Public)),
     ("Making", |view| put(view, ImageState::Making(Stage::Creating))),
     ("Making", |view| view.copying = vec![RegionId::trusted("cn-beijing")]),
+    ("Exporting", |view| view.exporting = Some(target())),
     ("SharedOut", |view| view.shares = vec![stranger()]),
     ("CommunityParent", |view| view.community_children = vec![ImageId::trusted("imgc-child")]),
     ("CreatedUse", |view| view.usages.push(usage("i-created", UsageOrigin::Created))),
@@ -36,6 +35,10 @@ fn stand(view: &mut DeleteView, standing: Standing) {
 
 fn put(view: &mut DeleteView, state: ImageState) {
     view.image.as_mut().unwrap().image.state = state;
+}
+
+fn target() -> ExportTarget {
+    ExportTarget::of("golden", "", &image().id)
 }
 
 fn usage(consumer: &str, origin: UsageOrigin) -> Usage {
@@ -63,6 +66,7 @@ fn deletable() -> DeleteView {
         usages: Vec::new(),
         replicas: vec![replica("r-1"), replica("r-2")],
         copying: Vec::new(),
+        exporting: None,
     }
 }
 
@@ -80,6 +84,7 @@ fn authorized_on(resource: Arn) -> Authorized {
         user_agent: None,
         principal_arn: principal.arn(),
         access_key_id: "key".to_owned(),
+        external_id: None,
         request_tags: Vec::new(),
         resource_tags: Vec::new(),
     };
@@ -98,6 +103,7 @@ fn name(refusal: &DeleteRefusal) -> &'static str {
         DeleteRefusal::SharedIn => "SharedIn",
         DeleteRefusal::Public => "Public",
         DeleteRefusal::Making(_) => "Making",
+        DeleteRefusal::Exporting(_) => "Exporting",
         DeleteRefusal::SharedOut(_) => "SharedOut",
         DeleteRefusal::CommunityParent(_) => "CommunityParent",
         DeleteRefusal::CreatedUse(_) => "CreatedUse",
@@ -213,6 +219,15 @@ fn d18_no_stage_of_making_may_be_deleted_every_other_state_may() {
 }
 
 #[test]
+fn d18_an_image_that_is_being_exported_may_not_be_deleted() {
+    for rules in [BLOCKING, CASCADING] {
+        let view = DeleteView { exporting: Some(target()), ..deletable() };
+        assert_eq!(ask(rules, &view), Err(DeleteRefusal::Exporting(target())));
+        assert!(ask(rules, &DeleteView { exporting: None, ..view }).is_ok());
+    }
+}
+
+#[test]
 fn d20_d42_shares_go_with_the_image_or_stand_in_its_way() {
     let mut view = deletable();
     view.shares = vec![AccountId::trusted("a"), AccountId::trusted("b")];
@@ -238,149 +253,4 @@ fn permission_for_another_image_is_a_defect() {
 fn permission_for_an_instance_of_that_name_is_a_defect() {
     let authorized = authorized_on(Arn::of("ens", &owner(), "instance", image().id.as_str()));
     let _ = decide(&authorized, &command(), &BLOCKING, &deletable(), NOW);
-}
-
-fn any_state() -> impl Strategy<Value = ImageState> {
-    let failed = ImageState::Failed { stage: Stage::Packing, reason: String::new() };
-    select(vec![
-        ImageState::Making(Stage::Creating),
-        ImageState::Making(Stage::Copying),
-        ImageState::Available,
-        ImageState::Available,
-        ImageState::Unavailable,
-        failed,
-    ])
-}
-
-fn any_standing() -> impl Strategy<Value = Standing> {
-    prop_oneof![5 => Just(Standing::Own), 3 => select(vec![
-        Standing::Public, Standing::SharedIn, Standing::Community, Standing::Hidden,
-    ])]
-}
-
-fn any_usage() -> impl Strategy<Value = Usage> {
-    let origin = select(vec![UsageOrigin::Created, UsageOrigin::Switched]);
-    (origin, any::<bool>(), "i-[0-9]{1,3}", any::<bool>()).prop_map(
-        |(origin, in_progress, consumer, ours)| {
-            let consumer_owner = if ours { owner() } else { stranger() };
-            Usage { consumer_owner, in_progress, ..usage(&consumer, origin) }
-        },
-    )
-}
-
-fn any_view() -> impl Strategy<Value = DeleteView> {
-    let image = (any_state(), any_standing())
-        .prop_map(|(state, standing)| ImageView { image: Image { state, ..image() }, standing });
-    let shares = vec("[a-z]{1,3}".prop_map(AccountId::trusted), 0..3);
-    // Half of the images are free of uses: else hardly any plan would be looked at.
-    let usages = prop_oneof![Just(Vec::new()), vec(any_usage(), 0..4)];
-    let replicas = vec("r-[0-9]{1,3}".prop_map(ReplicaId::trusted), 0..4);
-    let community_children = few(vec("imgc-[a-z]{1,3}".prop_map(ImageId::trusted), 1..3));
-    let copying = few(vec("cn-[a-z]{1,3}".prop_map(RegionId::trusted), 1..3));
-    let image = proptest::option::weighted(0.9, image);
-    (image, shares, community_children, usages, replicas, copying).prop_map(
-        |(image, shares, community_children, usages, replicas, copying)| DeleteView {
-            image,
-            shares,
-            community_children,
-            usages,
-            replicas,
-            copying,
-        },
-    )
-}
-
-/// Mostly none: else hardly any plan would be looked at.
-fn few<T: std::fmt::Debug + Clone>(some: impl Strategy<Value = Vec<T>>) -> impl Strategy<Value = Vec<T>> {
-    prop_oneof![3 => Just(Vec::new()), 1 => some]
-}
-
-fn any_rules() -> impl Strategy<Value = DeleteRules> {
-    any::<[bool; 2]>()
-        .prop_map(|[outgoing_shares_block, templates_go]| DeleteRules { outgoing_shares_block, templates_go })
-}
-
-/// The view as it is read after the plan was applied.
-fn applied(view: &DeleteView, plan: &DeletePlan) -> DeleteView {
-    DeleteView {
-        image: None,
-        shares: view.shares.iter().filter(|account| !plan.shares.contains(account)).cloned().collect(),
-        community_children: view.community_children.clone(),
-        usages: view.usages.clone(),
-        replicas: view.replicas.clone(),
-        copying: view.copying.clone(),
-    }
-}
-
-proptest! {
-    #[test]
-    fn nothing_in_use_is_ever_planned(rules in any_rules(), view in any_view()) {
-        if ask(rules, &view).is_ok() {
-            prop_assert_eq!(view.usages, Vec::new());
-        }
-    }
-
-    #[test]
-    fn a_plan_is_for_the_owners_finished_image_and_for_all_that_it_has(
-        rules in any_rules(),
-        view in any_view(),
-    ) {
-        if let Ok(plan) = ask(rules, &view) {
-            let seen = view.image.unwrap();
-            prop_assert_eq!(seen.standing, Standing::Own);
-            prop_assert!(!seen.image.state.is_making() && view.copying.is_empty());
-            prop_assert_eq!(view.community_children, Vec::new());
-            prop_assert_eq!(plan.templates_go, rules.templates_go);
-            prop_assert_eq!(plan.image, seen.image);
-            prop_assert_eq!(&plan.shares, &view.shares);
-            prop_assert!(plan.shares.is_empty() || !rules.outgoing_shares_block);
-            prop_assert_eq!(plan.replicas, view.replicas);
-        }
-    }
-
-    #[test]
-    fn nothing_is_refused_without_a_reason(rules in any_rules(), view in any_view()) {
-        let free = view.image.as_ref().is_some_and(|seen| {
-            seen.standing == Standing::Own && !matches!(seen.image.state, ImageState::Making(_))
-        });
-        let free = free && view.copying.is_empty() && view.community_children.is_empty();
-        let unshared = view.shares.is_empty() || !rules.outgoing_shares_block;
-        prop_assert_eq!(ask(rules, &view).is_ok(), free && unshared && view.usages.is_empty());
-    }
-
-    #[test]
-    fn d45_deciding_again_after_the_delete_finds_nothing(rules in any_rules(), view in any_view()) {
-        if let Ok(plan) = ask(rules, &view) {
-            let after = applied(&view, &plan);
-            prop_assert_eq!(&after.shares, &Vec::new());
-            prop_assert_eq!(ask(rules, &after), Err(DeleteRefusal::NotFound));
-        }
-    }
-
-    #[test]
-    fn an_explanation_begins_with_the_refusal_and_is_empty_without_one(
-        rules in any_rules(),
-        view in any_view(),
-    ) {
-        let all = explain(&rules, &view);
-        prop_assert_eq!(ask(rules, &view).err(), all.first().cloned());
-        let place = |refusal| RUNGS.iter().position(|(rung, _)| *rung == name(refusal));
-        let order: Vec<_> = all.iter().map(place).collect();
-        prop_assert!(order.is_sorted());
-    }
-
-    #[test]
-    fn the_same_arguments_give_the_same_answer(rules in any_rules(), view in any_view()) {
-        prop_assert_eq!(ask(rules, &view), ask(rules, &view.clone()));
-    }
-
-    #[test]
-    fn bytes_outlive_the_delete_by_the_grace_period(now in any::<i64>(), grace_ms in 0..i64::MAX) {
-        let now = Timestamp::from_millis(now);
-        let command = DeleteImage { grace_ms, ..command() };
-        let authorized = authorized_on(Arn::all("ens", &owner()));
-        let plan = decide(&authorized, &command, &BLOCKING, &deletable(), now).unwrap();
-        prop_assert_eq!(plan.accepted, now);
-        prop_assert_eq!(plan.erase_from.as_millis(), now.as_millis().saturating_add(grace_ms));
-    }
 }

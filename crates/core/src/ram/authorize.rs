@@ -79,6 +79,12 @@ pub struct Denied {
 }
 
 impl Denied {
+    /// Returns who was refused.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// Returns the layer that refused.
     #[must_use]
     pub const fn layer(&self) -> Layer {

@@ -28,6 +28,8 @@ pub struct Context {
     pub principal_arn: String,
     /// `acs:AccessId`: the id of the access key that signed the call.
     pub access_key_id: String,
+    /// `sts:ExternalId`: what the caller of `AssumeRole` shows to the role's owner.
+    pub external_id: Option<String>,
     /// `acs:RequestTag/KEY`: the tags that the request asks for, keys with values.
     pub request_tags: Vec<(String, String)>,
     /// `acs:ResourceTag/KEY`: the tags on the resource, keys with values.
@@ -43,6 +45,7 @@ impl Context {
             Key::UserAgent => Some(self.user_agent.as_deref()?.into()),
             Key::PrincipalArn => Some(self.principal_arn.as_str().into()),
             Key::AccessId => Some(self.access_key_id.as_str().into()),
+            Key::ExternalId => Some(self.external_id.as_deref()?.into()),
             Key::RequestTag(name) => tag(&self.request_tags, name),
             Key::ResourceTag(name) => tag(&self.resource_tags, name),
             Key::Unknown => None,
@@ -154,6 +157,7 @@ enum Key {
     UserAgent,
     PrincipalArn,
     AccessId,
+    ExternalId,
     RequestTag(String),
     ResourceTag(String),
     Unknown,
@@ -174,6 +178,7 @@ impl Key {
             ("acs:useragent", None) => Self::UserAgent,
             ("acs:principalarn", None) => Self::PrincipalArn,
             ("acs:accessid", None) => Self::AccessId,
+            ("sts:externalid", None) => Self::ExternalId,
             ("acs:requesttag", Some(tag)) => Self::RequestTag(tag.to_owned()),
             ("acs:resourcetag", Some(tag)) => Self::ResourceTag(tag.to_owned()),
             _ => Self::Unknown,

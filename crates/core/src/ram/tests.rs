@@ -55,6 +55,7 @@ fn context() -> Context {
         user_agent: Some("aliyun-cli/3.0".to_owned()),
         principal_arn: user().arn(),
         access_key_id: "ciid".to_owned(),
+        external_id: None,
         request_tags: tags("team", "Dev"),
         resource_tags: tags("size", "42"),
     }

@@ -61,6 +61,22 @@ fn ram_trust_conditions_apply() {
     assert_eq!(trust.evaluate(&user(), &unknown), Decision::ImplicitDeny(Layer::Trust));
 }
 
+/// The words by which a stranger shows that it acts for whom the owner of the role agreed it with.
+#[test]
+fn ram_trust_may_ask_for_an_external_id() {
+    let members = r#""Principal":{"RAM":"acs:ram::1000000000000001:root"},
+        "Condition":{"StringEquals":{"sts:ExternalId":"agreed"}}"#;
+    let trust = parse(members).unwrap();
+    for (told, expected) in [
+        (Some("agreed"), ALLOWED),
+        (Some("Agreed"), Decision::ImplicitDeny(Layer::Trust)),
+        (None, Decision::ImplicitDeny(Layer::Trust)),
+    ] {
+        let context = Context { external_id: told.map(str::to_owned), ..context() };
+        assert_eq!(trust.evaluate(&user(), &context), expected, "{told:?}");
+    }
+}
+
 #[test]
 fn ram_trust_refuses_what_it_would_not_honour() {
     for members in [
