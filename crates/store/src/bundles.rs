@@ -54,14 +54,14 @@ pub async fn delete(tx: &mut Tx, id: &BundleId, region: &str, owner: &AccountId)
 ///
 /// # Errors
 /// Any [`crate::db::StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId, owner: &AccountId) -> Result<Vec<BundleId>> {
+pub async fn of_image(tx: &mut Tx, image: &ImageId, owner: &AccountId) -> Result<Vec<Bundle>> {
     let rows = tx
         .query(
-            "SELECT id FROM bundles WHERE image_id = $1 AND owner = $2 ORDER BY id",
+            concat!("SELECT ", columns!(), " FROM bundles WHERE image_id = $1 AND owner = $2 ORDER BY id"),
             &[image.as_str().into(), owner.as_str().into()],
         )
         .await?;
-    rows.iter().map(|row| Ok(BundleId::trusted(row.text(0)?))).collect()
+    rows.iter().map(bundle).collect()
 }
 
 /// Deletes the bundles of `owner` that reference an image.
@@ -129,5 +129,31 @@ fn bundle(row: &Row) -> Result<Bundle> {
         name: row.text(4)?.to_owned(),
         details: details_from_text(row.text(5)?)?,
         created: Timestamp::from_millis(row.integer(6)?),
+    })
+}
+
+/// A bundle whole, as a deletion keeps it.
+pub(crate) fn to_json(bundle: &Bundle) -> serde_json::Value {
+    serde_json::json!({
+        "id": bundle.id.as_str(),
+        "owner": bundle.owner.as_str(),
+        "image": bundle.image.as_str(),
+        "region": bundle.region,
+        "name": bundle.name,
+        "details": bundle.details,
+        "created_ms": bundle.created.as_millis(),
+    })
+}
+
+/// What [`to_json`] made.
+pub(crate) fn from_json(json: &serde_json::Value) -> Option<Bundle> {
+    Some(Bundle {
+        id: BundleId::trusted(json["id"].as_str()?),
+        owner: AccountId::trusted(json["owner"].as_str()?),
+        image: ImageId::trusted(json["image"].as_str()?),
+        region: json["region"].as_str()?.to_owned(),
+        name: json["name"].as_str()?.to_owned(),
+        details: json["details"].as_object()?.clone(),
+        created: Timestamp::from_millis(json["created_ms"].as_i64()?),
     })
 }

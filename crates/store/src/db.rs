@@ -6,8 +6,8 @@
 pub mod sqlite;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::seam::{Effect, MaybeSeam, Step, meet};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -134,83 +134,36 @@ impl Row {
     }
 }
 
-/// Failures armed at the seam: the way for tests to meet what only a failing part can cause. Clones share
-/// what is armed.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Armed>);
-
-#[derive(Debug, Default)]
-struct Armed {
-    any: AtomicBool,
-    faults: Mutex<Vec<Fault>>,
-}
-
-/// A failure of one statement.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// Text that the statement has in it.
-    pub statement: &'static str,
-    /// What happens instead of it.
-    pub effect: FaultEffect,
-}
-
-/// What happens instead of a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultEffect {
-    /// The store is away.
-    Unavailable,
-    /// A row turns out to be corrupt.
-    Corrupt,
-    /// The statement finds nothing to do.
-    Nothing,
-}
-
-impl Faults {
-    /// Arms a failure; it happens each time, until [`Faults::clear`].
-    pub fn arm(&self, fault: Fault) {
-        self.armed().push(fault);
-        self.0.any.store(true, Ordering::SeqCst);
-    }
-
-    /// Lets everything work again.
-    pub fn clear(&self) {
-        self.0.any.store(false, Ordering::SeqCst);
-        self.armed().clear();
-    }
-
-    fn of(&self, sql: &str) -> Option<FaultEffect> {
-        if !self.0.any.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.armed().iter().find(|fault| sql.contains(fault.statement)).map(|fault| fault.effect)
-    }
-
-    fn armed(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl FaultEffect {
-    /// The error in the place of the statement; none if it does nothing.
-    fn error(self) -> Result<()> {
-        match self {
-            Self::Unavailable => Err(StoreError::Unavailable("injected".into())),
-            Self::Corrupt => Err(StoreError::Corrupt("injected".to_owned())),
-            Self::Nothing => Ok(()),
-        }
-    }
-}
-
 /// Which engine to open, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The `SQLite` file.
     pub path: PathBuf,
-    /// Failures that are to happen. Empty but in tests.
-    pub faults: Faults,
-    /// Whether transactions are fenced. Always true but in the negative control of the race tests, which
-    /// shows that they fail without the fence.
+    /// What stands between the program and the database.
+    pub seam: MaybeSeam,
+    /// Whether transactions are fenced. Always true but in negative controls, which show that things go
+    /// wrong without the fence.
     pub fence: bool,
+    /// How transactions are made durable.
+    pub commit: CommitMode,
+}
+
+impl Options {
+    /// The way in which a server opens its database.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, seam: None, fence: true, commit: CommitMode::Grouped }
+    }
+}
+
+/// How transactions are made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitMode {
+    /// Those that wait at the same time together, by a thread of its own.
+    Grouped,
+    /// Each by itself, in its place: for simulations, in which nothing happens at the same time, and for
+    /// commands beside a server.
+    Alone,
 }
 
 /// How a transaction locks a row.
@@ -226,7 +179,7 @@ pub enum Lock {
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Engine,
-    faults: Faults,
+    seam: MaybeSeam,
 }
 
 #[derive(Clone, Debug)]
@@ -238,7 +191,7 @@ enum Engine {
 #[derive(Debug)]
 pub struct Tx {
     engine: EngineTx,
-    faults: Faults,
+    seam: MaybeSeam,
 }
 
 #[derive(Debug)]
@@ -253,10 +206,39 @@ impl Db {
     /// [`StoreError::Unavailable`] if it cannot be opened or was written by a newer program.
     pub async fn open(options: &Options) -> Result<Self> {
         let engine = sqlite::Sqlite::open(options)?;
-        let mut db = Self { engine: Engine::Sqlite(engine.clone()), faults: options.faults.clone() };
+        let mut db = Self { engine: Engine::Sqlite(engine.clone()), seam: None };
         crate::migrations::migrate(&db).await?;
         db.engine = Engine::Sqlite(engine.with_fence(options.fence));
+        db.seam.clone_from(&options.seam);
         Ok(db)
+    }
+
+    /// Opens a database that a server uses, or has used, as a command beside it does: nothing is made, and
+    /// its tables are left as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be opened or was written by another version of the program.
+    pub async fn attach(options: &Options) -> Result<Self> {
+        let engine = Engine::Sqlite(sqlite::Sqlite::attach(options)?);
+        let db = Self { engine, seam: options.seam.clone() };
+        crate::migrations::require_current(&db).await?;
+        Ok(db)
+    }
+
+    /// What is wrong with the files of the database, a line each. Reads all of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if not even that can be told.
+    pub async fn damages(&self) -> Result<Vec<String>> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.damages().await,
+        }
+    }
+
+    /// The same database behind another seam.
+    #[must_use]
+    pub fn behind(&self, seam: MaybeSeam) -> Self {
+        Self { engine: self.engine.clone(), seam }
     }
 
     /// Begins a transaction that may write. Statements see the state after every transaction that
@@ -265,10 +247,11 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<Tx> {
+        refused(meet(&self.seam, Step::Begin).await)?;
         let engine = match &self.engine {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.begin().await?),
         };
-        Ok(Tx { engine, faults: self.faults.clone() })
+        Ok(Tx { engine, seam: self.seam.clone() })
     }
 
     /// Begins a transaction that only reads: one snapshot of what is durable.
@@ -276,11 +259,33 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn read(&self) -> Result<Tx> {
+        refused(meet(&self.seam, Step::Begin).await)?;
         let engine = match &self.engine {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.read().await?),
         };
-        Ok(Tx { engine, faults: self.faults.clone() })
+        Ok(Tx { engine, seam: self.seam.clone() })
     }
+
+    /// How many transactions each commit has made durable, and how many wait for their turn.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.load(),
+        }
+    }
+}
+
+/// How busy a database is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Commits since the start.
+    pub commits: u64,
+    /// Transactions that they made durable.
+    pub transactions: u64,
+    /// Transactions of the largest commit.
+    pub group_max: u64,
+    /// Transactions that wait for their turn now.
+    pub waiting: u64,
 }
 
 impl Tx {
@@ -288,14 +293,12 @@ impl Tx {
     ///
     /// # Errors
     /// Any [`StoreError`].
-    #[expect(clippy::unused_async, reason = "engines beyond the process wait here")]
     pub async fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        if let Some(effect) = self.faults.of(sql) {
-            return effect.error().map(|()| Vec::new());
-        }
-        match &mut self.engine {
+        let Some((sql, lost)) = instead(&self.seam, sql).await? else { return Ok(Vec::new()) };
+        let rows = match &mut self.engine {
             EngineTx::Sqlite(tx) => tx.query(sql, values),
-        }
+        }?;
+        if lost { Err(unavailable()) } else { Ok(rows) }
     }
 
     /// Runs a statement and gives its only row, if it has one.
@@ -311,12 +314,11 @@ impl Tx {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
-        if let Some(effect) = self.faults.of(sql) {
-            return effect.error().map(|()| 0);
-        }
-        match &mut self.engine {
-            EngineTx::Sqlite(tx) => tx.execute(sql, values).await,
-        }
+        let Some((sql, lost)) = instead(&self.seam, sql).await? else { return Ok(0) };
+        let changed = match &mut self.engine {
+            EngineTx::Sqlite(tx) => tx.execute(sql, values).await?,
+        };
+        if lost { Err(unavailable()) } else { Ok(changed) }
     }
 
     /// Runs a statement that must change exactly one row: the guard that repeats a decision.
@@ -345,10 +347,38 @@ impl Tx {
     /// Makes the transaction durable. When this returns, it outlives any crash.
     ///
     /// # Errors
-    /// Any [`StoreError`]; then nothing was done.
+    /// Any [`StoreError`]; then nothing was done, unless the answer of the database was lost.
     pub async fn commit(self) -> Result<()> {
+        let effect = meet(&self.seam, Step::Commit).await;
+        refused(effect)?;
         match self.engine {
-            EngineTx::Sqlite(tx) => tx.commit().await,
+            EngineTx::Sqlite(tx) if effect == Effect::Early => tx.commit_early(),
+            EngineTx::Sqlite(tx) => tx.commit().await?,
         }
+        if effect == Effect::AnswerLost { Err(unavailable()) } else { Ok(()) }
     }
+}
+
+/// The statement to run and whether its answer is lost; nothing if it does nothing.
+async fn instead(seam: &MaybeSeam, sql: &'static str) -> Result<Option<(&'static str, bool)>> {
+    match meet(seam, Step::Statement(sql)).await {
+        Effect::Go | Effect::Early => Ok(Some((sql, false))),
+        Effect::Instead(other) => Ok(Some((other, false))),
+        Effect::AnswerLost => Ok(Some((sql, true))),
+        Effect::Nothing => Ok(None),
+        effect @ (Effect::Unavailable | Effect::Corrupt) => refused(effect).map(|()| None),
+    }
+}
+
+/// The error of a step that is not taken.
+fn refused(effect: Effect) -> Result<()> {
+    match effect {
+        Effect::Unavailable => Err(unavailable()),
+        Effect::Corrupt => Err(StoreError::Corrupt("injected".to_owned())),
+        Effect::Go | Effect::Nothing | Effect::Instead(_) | Effect::AnswerLost | Effect::Early => Ok(()),
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable("injected".into())
 }

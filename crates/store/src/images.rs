@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use calotype_core::delete_image::{DeletePlan, DeleteView};
+use calotype_core::export_image::Export;
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, SnapshotId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing};
 use calotype_core::replica::Bytes;
@@ -11,7 +12,7 @@ use calotype_core::time::Timestamp;
 use crate::db::{Lock, Result, Row, StoreError, Tx, Value};
 use crate::deletions::DeletionAct;
 use crate::snapshots::comma_set;
-use crate::{deletions, members, replicas, shares, usages};
+use crate::{deletions, exports, members, replicas, shares, usages};
 
 /// The columns of an image, in the order that [`image`] reads them.
 macro_rules! columns {
@@ -129,6 +130,7 @@ pub async fn load_delete_view(
             .filter(|entry| entry.state.is_making())
             .map(|entry| entry.region)
             .collect(),
+        exporting: exports::latest(tx, id).await?.filter(Export::is_running).map(|export| export.target),
     })
 }
 
@@ -153,7 +155,33 @@ pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>)
         shares::remove_all(tx, &plan.image.id).await?;
     }
     replicas::erase_all(tx, plan.image.id.as_str(), plan.erase_from).await?;
-    deletions::insert(tx, plan, product_to_text(plan.image.product), act).await
+    deletions::insert(tx, plan, act).await
+}
+
+/// Reads a deleted image; `None` if no deleted image has that id.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub(crate) async fn tombstone(tx: &mut Tx, id: &ImageId) -> Result<Option<Image>> {
+    let row = tx
+        .query_opt(
+            concat!("SELECT ", columns!(), " FROM images i WHERE i.id = $1 AND i.deleted_ms IS NOT NULL"),
+            &[id.as_str().into()],
+        )
+        .await?;
+    row.as_ref().map(image).transpose()
+}
+
+/// Takes the mark of a deleted image away.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it is not deleted.
+pub(crate) async fn restore(tx: &mut Tx, id: &ImageId) -> Result<()> {
+    tx.execute_one(
+        "UPDATE images SET deleted_ms = NULL WHERE id = $1 AND deleted_ms IS NOT NULL",
+        &[id.as_str().into()],
+    )
+    .await
 }
 
 /// The children of an image that are published as community images.
@@ -168,8 +196,8 @@ async fn published_children(tx: &mut Tx, parent: &ImageId) -> Result<Vec<ImageId
     rows.iter().map(|row| Ok(ImageId::trusted(row.text(0)?))).collect()
 }
 
-/// Who stands behind a share, a published child or a copy of an image, by account, image or region, and
-/// since when.
+/// Who stands behind a share, a published child, a copy or an export of an image, by account, image, region or
+/// object, and since when.
 ///
 /// # Errors
 /// Any [`StoreError`].
@@ -182,7 +210,11 @@ pub async fn blockers(tx: &mut Tx, image: &ImageId) -> Result<BTreeMap<String, (
              WHERE c.parent_id = $1 AND c.published_ms IS NOT NULL AND c.deleted_ms IS NULL \
              UNION ALL \
              SELECT r.region, i.owner, i.modified_ms FROM replicas r JOIN images i ON i.id = r.holder_id \
-             WHERE r.holder_id = $1 AND r.state = 'copying'",
+             WHERE r.holder_id = $1 AND r.state = 'copying' \
+             UNION ALL \
+             SELECT 'oss://' || e.bucket || '/' || e.object, i.owner, e.since_ms \
+             FROM exports e JOIN images i ON i.id = e.image_id \
+             WHERE e.image_id = $1 AND e.state = 'exporting'",
             &[image.as_str().into()],
         )
         .await?;
@@ -214,6 +246,25 @@ pub async fn rename(tx: &mut Tx, id: &ImageId, name: &str, now: Timestamp) -> Re
     tx.execute_one(
         "UPDATE images SET name = $2, modified_ms = $3 WHERE id = $1 AND deleted_ms IS NULL",
         &[id.as_str().into(), name.into(), now.as_millis().into()],
+    )
+    .await
+}
+
+/// Gives an image another name and other details.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it is gone.
+pub async fn relabel(
+    tx: &mut Tx,
+    id: &ImageId,
+    name: &str,
+    details: &[(String, String)],
+    now: Timestamp,
+) -> Result<()> {
+    let details = members::to_text(details);
+    tx.execute_one(
+        "UPDATE images SET name = $2, details = $3, modified_ms = $4 WHERE id = $1 AND deleted_ms IS NULL",
+        &[id.as_str().into(), name.into(), (&details).into(), now.as_millis().into()],
     )
     .await
 }
@@ -453,14 +504,14 @@ fn size(bytes: Option<u64>) -> Option<i64> {
     bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
-fn product_to_text(product: Product) -> &'static str {
+pub(crate) fn product_to_text(product: Product) -> &'static str {
     match product {
         Product::Ens => "ens",
         Product::AppStreaming => "appstreaming",
     }
 }
 
-fn product_from_text(text: &str) -> Result<Product> {
+pub(crate) fn product_from_text(text: &str) -> Result<Product> {
     match text {
         "ens" => Ok(Product::Ens),
         "appstreaming" => Ok(Product::AppStreaming),

@@ -8,10 +8,9 @@ use calotype_core::image::Stage;
 use calotype_core::qcow2::{self, Header};
 use calotype_core::replica::Bytes;
 use futures::{Stream, StreamExt, stream};
-use object_store::WriteMultipart;
 use ring::digest::{Context, SHA256};
 
-use crate::objects::{ObjectError, ObjectKey, Objects};
+use crate::objects::{ObjectError, ObjectKey, Objects, Upload};
 
 /// The largest object that is taken, in bytes.
 pub const OBJECT_BYTES_MAX: u64 = 4 << 40;
@@ -35,6 +34,10 @@ impl Progress {
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub(crate) fn set(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
 }
 
 /// Why a replica could not be filled.
@@ -46,6 +49,9 @@ pub enum FillError {
     /// A store did not do its part now.
     #[error("the {} failed", if *.0 == Stage::Uploading { "write to the store" } else { "read of the source" })]
     Failed(Stage, #[source] ObjectError),
+    /// No byte has moved for too long.
+    #[error("the bytes stopped coming")]
+    Stalled,
 }
 
 impl FillError {
@@ -53,7 +59,7 @@ impl FillError {
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
-            Self::Refused(_) => Stage::Packing,
+            Self::Refused(_) | Self::Stalled => Stage::Packing,
             Self::Failed(stage, _) => *stage,
         }
     }
@@ -61,7 +67,11 @@ impl FillError {
     /// Whether another attempt can end better.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Failed(_, ObjectError::Failed(_)))
+        match self {
+            Self::Refused(_) => false,
+            Self::Failed(_, error) => error.is_passing(),
+            Self::Stalled => true,
+        }
     }
 
     fn reading(error: impl Into<ObjectError>) -> Self {
@@ -131,6 +141,27 @@ pub async fn copy(
     Ok(expected.clone())
 }
 
+/// Reads a replica's bytes: how many there are, and their SHA-256.
+///
+/// # Errors
+/// [`ObjectError`].
+pub async fn digest(
+    objects: &Objects,
+    key: &ObjectKey,
+    progress: &Progress,
+) -> Result<(u64, String), ObjectError> {
+    let mut parts = objects.open_replica(key).await?.into_stream();
+    let mut digest = Context::new(&SHA256);
+    let mut seen_bytes: u64 = 0;
+    while let Some(part) = parts.next().await {
+        let part = part?;
+        seen_bytes += part.len() as u64;
+        progress.0.fetch_add(part.len() as u64, Ordering::Relaxed);
+        digest.update(&part);
+    }
+    Ok((seen_bytes, hex(digest.finish().as_ref())))
+}
+
 /// Makes an empty disk.
 ///
 /// # Errors
@@ -172,8 +203,7 @@ async fn write(
             Ok(sha256)
         }
         Err(error) => {
-            // What an abort leaves is erased with the key.
-            drop(upload.abort().await);
+            upload.abort().await;
             Err(error)
         }
     }
@@ -182,7 +212,7 @@ async fn write(
 async fn pump(
     parts: impl Stream<Item = Result<bytes::Bytes, FillError>>,
     size_bytes: u64,
-    upload: &mut WriteMultipart,
+    upload: &mut Upload,
     progress: &Progress,
 ) -> Result<String, FillError> {
     let mut digest = Context::new(&SHA256);
@@ -191,10 +221,9 @@ async fn pump(
     while let Some(part) = parts.next().await {
         let part = part?;
         seen_bytes += part.len() as u64;
-        progress.0.store(seen_bytes, Ordering::Relaxed);
+        progress.set(seen_bytes);
         digest.update(&part);
-        upload.wait_for_capacity(PARTS_MAX).await.map_err(FillError::writing)?;
-        upload.put(part);
+        upload.put(part, PARTS_MAX).await.map_err(FillError::writing)?;
     }
     if seen_bytes != size_bytes {
         return Err(FillError::Refused(format!(
@@ -221,7 +250,8 @@ async fn check_tables(
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -163,6 +163,24 @@ pub async fn set_power(
     .await
 }
 
+/// Writes what the owner says about an instance, and whether releasing it is refused.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it is gone.
+pub async fn relabel(tx: &mut Tx, instance: &Instance) -> Result<()> {
+    let echo = members::to_text(&instance.labels.echo);
+    tx.execute_one(
+        "UPDATE instances SET name = $2, deletion_protection = $3, echo = $4 WHERE id = $1",
+        &[
+            instance.id.as_str().into(),
+            (&instance.labels.name).into(),
+            instance.deletion_protection.into(),
+            (&echo).into(),
+        ],
+    )
+    .await
+}
+
 /// Writes that an instance is being switched to an image, to be finished by the worker at `due`. The
 /// use is written with [`usages::begin_switch`].
 ///
@@ -377,7 +395,7 @@ async fn with_disks(tx: &mut Tx, row: &Row) -> Result<Instance> {
     Ok(instance)
 }
 
-fn disk(row: &Row) -> Result<Disk> {
+pub(crate) fn disk(row: &Row) -> Result<Disk> {
     Ok(Disk {
         id: DiskId::trusted(row.text(0)?),
         kind: match row.text(1)? {
@@ -409,11 +427,7 @@ fn instance(row: &Row) -> Result<Instance> {
             other => return Err(StoreError::Corrupt(format!("unknown transition {other}"))),
         },
         settles: Timestamp::from_millis(row.integer(6)?),
-        charge_type: match row.text(7)? {
-            "prepaid" => ChargeType::PrePaid,
-            "postpaid" => ChargeType::PostPaid,
-            other => return Err(StoreError::Corrupt(format!("unknown charge type {other}"))),
-        },
+        charge_type: charge_type_from_text(row.text(7)?)?,
         deletion_protection: row.integer(8)? != 0,
         labels: InstanceLabels {
             name: row.text(9)?.to_owned(),
@@ -450,14 +464,22 @@ fn transition_to_text(transition: Transition) -> &'static str {
     }
 }
 
-fn charge_type_to_text(charge_type: ChargeType) -> &'static str {
+pub(crate) fn charge_type_from_text(text: &str) -> Result<ChargeType> {
+    match text {
+        "prepaid" => Ok(ChargeType::PrePaid),
+        "postpaid" => Ok(ChargeType::PostPaid),
+        other => Err(StoreError::Corrupt(format!("unknown charge type {other}"))),
+    }
+}
+
+pub(crate) fn charge_type_to_text(charge_type: ChargeType) -> &'static str {
     match charge_type {
         ChargeType::PrePaid => "prepaid",
         ChargeType::PostPaid => "postpaid",
     }
 }
 
-fn disk_kind_to_text(kind: DiskKind) -> &'static str {
+pub(crate) fn disk_kind_to_text(kind: DiskKind) -> &'static str {
     match kind {
         DiskKind::System => "system",
         DiskKind::Data => "data",

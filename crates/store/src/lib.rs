@@ -2,19 +2,27 @@
 //!
 //! This is the only crate that names SQL, a driver or a store of objects. It decides nothing.
 
+pub mod backup;
 pub mod bundles;
 pub mod db;
 pub mod deletions;
+pub mod delivery;
+pub mod disks;
+pub mod exports;
 pub mod images;
 pub mod ingest;
 pub mod instances;
+pub mod invariants;
 mod members;
 mod migrations;
 pub mod nonces;
 pub mod objects;
 pub mod replicas;
+pub mod seam;
+pub mod sessions;
 pub mod shares;
 pub mod snapshots;
+pub mod stores;
 pub mod tags;
 pub mod templates;
 pub mod usages;

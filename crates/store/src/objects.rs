@@ -1,16 +1,26 @@
 //! Bytes: the stores of regions, and the buckets that images are imported from.
 
-use std::collections::BTreeMap;
+mod delivery;
+mod entries;
+mod identity;
+mod places;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use calotype_core::ids::{RegionId, ReplicaId};
+use calotype_core::ids::ReplicaId;
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, WriteMultipart};
+
+use crate::seam::{Effect, MaybeSeam, ObjectAction, Step, meet};
+
+pub use entries::{Entry, EntryName};
+pub use identity::MARKER;
+pub use places::{Bucket, Places, is_bucket_name};
 
 /// The key of an object in a region's store. Made by the server from ids, never from a request, and
 /// never used twice: a late erase cannot hit new bytes.
@@ -70,14 +80,36 @@ impl std::str::FromStr for Location {
 /// A store of objects, of a region or a bucket.
 #[derive(Clone)]
 pub struct Objects {
-    store: Arc<dyn ObjectStore>,
+    /// Opened when it is used first: a folder need not be there before.
+    store: Arc<OnceLock<Arc<dyn ObjectStore>>>,
     folder: Option<PathBuf>,
+    /// What the store must be marked with; see [`MARKER`].
+    token: Option<Arc<str>>,
+    place: Arc<str>,
+    seam: MaybeSeam,
 }
 
 impl fmt::Debug for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.store)
+        match &self.folder {
+            Some(folder) => write!(f, "Folder({})", folder.display()),
+            None => f.write_str("Memory"),
+        }
     }
+}
+
+/// Whether the answer to a step is lost.
+#[derive(Clone, Copy, Debug)]
+struct Lost(bool);
+
+impl Lost {
+    fn or<T>(self, answer: T) -> Result<T, ObjectError> {
+        if self.0 { Err(away()) } else { Ok(answer) }
+    }
+}
+
+fn away() -> ObjectError {
+    ObjectError::Failed(object_store::Error::Generic { store: "seam", source: "injected".into() })
 }
 
 /// A store refused or failed. The source may name paths: for logs only.
@@ -89,6 +121,23 @@ pub enum ObjectError {
     /// The store did not do it now; it may later.
     #[error("the store of objects failed")]
     Failed(#[source] object_store::Error),
+    /// What is there now is not the store; it may be back later.
+    #[error("the store of the region is away: it has no marker; is its disk mounted?")]
+    Unmarked,
+    /// What is there now is another store.
+    #[error("the store of the region is away: what is there is marked as another one")]
+    Foreign,
+}
+
+impl ObjectError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::NotFound => false,
+            Self::Failed(_) | Self::Unmarked | Self::Foreign => true,
+        }
+    }
 }
 
 impl From<object_store::Error> for ObjectError {
@@ -107,16 +156,29 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`] if the folder cannot be made or read.
     pub fn open(location: &Location) -> Result<Self, ObjectError> {
+        let objects = Self::at(location);
+        objects.make()?;
+        Ok(objects)
+    }
+
+    /// A region's store, which need not be there: each call finds out.
+    #[must_use]
+    pub fn at(location: &Location) -> Self {
         match location {
-            Location::Memory => Ok(Self { store: Arc::new(InMemory::new()), folder: None }),
-            Location::File(folder) => {
-                std::fs::create_dir_all(folder).map_err(|source| object_store::Error::Generic {
-                    store: "folder",
-                    source: source.into(),
-                })?;
-                Self::open_existing(folder)
-            }
+            Location::Memory => Self::over(Some(Arc::new(InMemory::new())), None),
+            Location::File(folder) => Self::over(None, Some(folder.clone())),
         }
+    }
+
+    /// Makes the folder, if it does not exist, and opens it.
+    ///
+    /// # Errors
+    /// [`ObjectError::Failed`] if that cannot be done.
+    pub fn make(&self) -> Result<(), ObjectError> {
+        if let Some(folder) = &self.folder {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        self.store().map(drop)
     }
 
     /// Opens a folder that must exist.
@@ -124,9 +186,41 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`] if it does not.
     pub fn open_existing(folder: &Path) -> Result<Self, ObjectError> {
-        // Written objects are synced, so that a row never says more than the disk has.
-        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), folder: Some(folder.to_owned()) })
+        let objects = Self::over(None, Some(folder.to_owned()));
+        objects.store()?;
+        Ok(objects)
+    }
+
+    fn over(store: Option<Arc<dyn ObjectStore>>, folder: Option<PathBuf>) -> Self {
+        let store = Arc::new(store.map_or_else(OnceLock::new, OnceLock::from));
+        Self { store, folder, token: None, place: Arc::from(""), seam: None }
+    }
+
+    fn store(&self) -> Result<&dyn ObjectStore, ObjectError> {
+        if let (None, Some(folder)) = (self.store.get(), &self.folder) {
+            // Written objects are synced, so that a row never says more than the disk has.
+            let opened: Arc<dyn ObjectStore> =
+                Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
+            self.store.get_or_init(|| opened);
+        }
+        self.store.get().map(AsRef::as_ref).ok_or_else(away)
+    }
+
+    /// The same store behind a seam, under the name that the seam hears.
+    #[must_use]
+    pub fn behind(&self, place: &str, seam: MaybeSeam) -> Self {
+        Self { place: Arc::from(place), seam, ..self.clone() }
+    }
+
+    /// Asks the seam before something is done to an object; tells whether the answer will be lost, or
+    /// nothing if it is not to be done although it succeeds.
+    async fn meet(&self, action: ObjectAction, key: &str) -> Result<Option<Lost>, ObjectError> {
+        match meet(&self.seam, Step::Object { place: &self.place, action, key }).await {
+            Effect::Go | Effect::Early | Effect::Instead(_) => Ok(Some(Lost(false))),
+            Effect::AnswerLost => Ok(Some(Lost(true))),
+            Effect::Nothing => Ok(None),
+            Effect::Unavailable | Effect::Corrupt => Err(away()),
+        }
     }
 
     /// Opens an object of a bucket for reading, whole.
@@ -134,6 +228,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`]; a key that no store can hold is not found.
     pub async fn get(&self, object: &str) -> Result<GetResult, ObjectError> {
+        self.meet(ObjectAction::Read, object).await?;
         let path = ObjectPath::parse(object).map_err(|_| ObjectError::NotFound)?;
         if let Some(folder) = &self.folder {
             // Such names are uploads that are not finished, which the store does not show.
@@ -146,15 +241,22 @@ impl Objects {
                 return Err(ObjectError::NotFound);
             }
         }
-        Ok(self.store.get(&path).await?)
+        Ok(self.store()?.get(&path).await?)
     }
 
     /// Opens a replica's bytes for reading, whole.
     ///
     /// # Errors
-    /// [`ObjectError`].
+    /// [`ObjectError`]; what is not found is not there although the store is.
     pub async fn open_replica(&self, key: &ObjectKey) -> Result<GetResult, ObjectError> {
-        Ok(self.store.get(&key.path()).await?)
+        self.meet(ObjectAction::Read, &key.0).await?;
+        match self.store()?.get(&key.path()).await.map_err(ObjectError::from) {
+            Err(ObjectError::NotFound) => {
+                self.verify().await?;
+                Err(ObjectError::NotFound)
+            }
+            found => found,
+        }
     }
 
     /// Reads a range of a replica's bytes.
@@ -166,17 +268,17 @@ impl Objects {
         key: &ObjectKey,
         range: std::ops::Range<u64>,
     ) -> Result<bytes::Bytes, ObjectError> {
+        self.meet(ObjectAction::Read, &key.0).await?;
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        Ok(self.store.get_opts(&key.path(), options).await?.bytes().await?)
+        Ok(self.store()?.get_opts(&key.path(), options).await?.bytes().await?)
     }
 
-    pub(crate) async fn upload(
-        &self,
-        key: &ObjectKey,
-        part_bytes: usize,
-    ) -> Result<object_store::WriteMultipart, ObjectError> {
-        let upload = self.store.put_multipart(&key.path()).await?;
-        Ok(object_store::WriteMultipart::new_with_chunk_size(upload, part_bytes))
+    pub(crate) async fn upload(&self, key: &ObjectKey, part_bytes: usize) -> Result<Upload, ObjectError> {
+        self.meet(ObjectAction::Write, &key.0).await?;
+        self.verify().await?;
+        let upload = self.store()?.put_multipart(&key.path()).await?;
+        let parts = WriteMultipart::new_with_chunk_size(upload, part_bytes);
+        Ok(Upload { objects: self.clone(), key: key.clone(), parts })
     }
 
     /// Erases an object and what an interrupted upload of it left; one that is not there is erased
@@ -185,42 +287,31 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`].
     pub async fn erase(&self, key: &ObjectKey) -> Result<(), ObjectError> {
-        match self.store.delete(&key.path()).await.map_err(ObjectError::from) {
+        let Some(lost) = self.meet(ObjectAction::Erase, &key.0).await? else { return Ok(()) };
+        match self.store()?.delete(&key.path()).await.map_err(ObjectError::from) {
             Ok(()) | Err(ObjectError::NotFound) => {}
             Err(error) => return Err(error),
         }
         if let Some(folder) = &self.folder {
             // The store writes KEY#1 and renames it at the end; a killed process leaves it, and the
             // store hides it from every listing.
-            match tokio::fs::remove_file(folder.join(format!("{}#1", key.0))).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(source) => {
-                    let source = object_store::Error::Generic { store: "folder", source: source.into() };
-                    return Err(ObjectError::Failed(source));
-                }
-            }
+            remove_file(folder.join(format!("{}#1", key.0))).await?;
         }
-        Ok(())
+        lost.or(())
     }
 
-    /// Makes erasures durable, where the store does not do so by itself.
+    /// Makes erasures durable, where the store does not do so by itself, and makes sure that it was the
+    /// right store that did not have what was erased already.
     ///
     /// # Errors
-    /// [`ObjectError::Failed`].
+    /// [`ObjectError`], never [`ObjectError::NotFound`].
     pub async fn sync(&self) -> Result<(), ObjectError> {
-        let Some(folder) = self.folder.clone() else {
-            return Ok(());
-        };
-        let synced = tokio::task::spawn_blocking(move || std::fs::File::open(folder)?.sync_all()).await;
-        match synced {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(source)) => Err(ObjectError::Failed(object_store::Error::Generic {
-                store: "folder",
-                source: source.into(),
-            })),
-            Err(source) => Err(ObjectError::Failed(object_store::Error::JoinError { source })),
+        self.meet(ObjectAction::Sync, "").await?;
+        if let Some(folder) = self.folder.clone() {
+            let synced = tokio::task::spawn_blocking(move || std::fs::File::open(folder)?.sync_all()).await;
+            synced.map_err(|source| object_store::Error::JoinError { source })?.map_err(failed)?;
         }
+        self.verify().await
     }
 
     /// Counts the objects of a store and their bytes.
@@ -228,64 +319,55 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`].
     pub async fn measure(&self) -> Result<(u64, u64), ObjectError> {
-        let sum = self
-            .store
-            .list(None)
-            .try_fold((0, 0), |(count, bytes), object| async move { Ok((count + 1, bytes + object.size)) });
+        self.meet(ObjectAction::List, "").await?;
+        let sum = self.store()?.list(None).try_fold((0, 0), |(count, bytes), object| async move {
+            let counts = !identity::is_marker(object.location.as_ref());
+            Ok(if counts { (count + 1, bytes + object.size) } else { (count, bytes) })
+        });
         Ok(sum.await?)
     }
 }
 
-/// The stores of every region, and the buckets.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// The store of each region.
-    pub regions: BTreeMap<RegionId, Objects>,
-    /// The named buckets.
-    pub buckets: BTreeMap<String, Bucket>,
-    /// A folder whose every folder is a bucket too.
-    pub bucket_root: Option<PathBuf>,
-}
-
-/// A bucket.
-#[derive(Clone, Debug)]
-pub struct Bucket {
-    /// The region it says it is in.
-    pub region: Option<RegionId>,
-    /// Its objects.
-    pub objects: Objects,
-}
-
-impl Places {
-    /// The store of a region.
-    #[must_use]
-    pub fn region(&self, id: &RegionId) -> Option<&Objects> {
-        self.regions.get(id)
-    }
-
-    /// The bucket of this name.
-    #[must_use]
-    pub fn bucket(&self, name: &str) -> Option<Bucket> {
-        if let Some(bucket) = self.buckets.get(name) {
-            return Some(bucket.clone());
-        }
-        if !is_bucket_name(name) {
-            return None;
-        }
-        let folder = self.bucket_root.as_ref()?.join(name);
-        let objects = folder.is_dir().then(|| Objects::open_existing(&folder).ok())??;
-        Some(Bucket { region: None, objects })
+/// Removes a file; one that is not there is removed already.
+async fn remove_file(path: PathBuf) -> Result<(), ObjectError> {
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// Bucket names are 3 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter
-/// or digit, so that none can name another folder.
-#[must_use]
-pub fn is_bucket_name(name: &str) -> bool {
-    (3..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
+fn failed(source: std::io::Error) -> ObjectError {
+    ObjectError::Failed(object_store::Error::Generic { store: "folder", source: source.into() })
+}
+
+/// An object that is being written, part by part.
+pub(crate) struct Upload {
+    objects: Objects,
+    key: ObjectKey,
+    parts: WriteMultipart,
+}
+
+impl Upload {
+    /// Writes more bytes, as soon as no more than `parts_max` parts are on the way.
+    pub(crate) async fn put(&mut self, bytes: bytes::Bytes, parts_max: usize) -> Result<(), ObjectError> {
+        self.parts.wait_for_capacity(parts_max).await?;
+        self.parts.put(bytes);
+        Ok(())
+    }
+
+    /// Ends the object: it is there, whole, from now on.
+    pub(crate) async fn finish(self) -> Result<(), ObjectError> {
+        let Some(lost) = self.objects.meet(ObjectAction::Finish, &self.key.0).await? else { return Ok(()) };
+        self.parts.finish().await?;
+        // What was written beside the store would be gone when it is back.
+        self.objects.verify().await?;
+        lost.or(())
+    }
+
+    /// Gives the object up. What is left of it is erased with its key.
+    pub(crate) async fn abort(self) {
+        drop(self.parts.abort().await);
+    }
 }
 
 /// Tells whether a name ends in `#` and digits.

@@ -3,6 +3,8 @@
 //! A task is due when `due_ms` has passed. Claiming it moves `due_ms` to the end of the lease, so a
 //! worker that dies leaves a task that becomes due again by itself.
 
+pub mod records;
+
 use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId, VersionId};
 use calotype_core::replica::{Bytes, EntryState, Holder, NewReplica, RegionEntry, Source};
 use calotype_core::time::Timestamp;
@@ -64,6 +66,10 @@ pub struct EraseTask {
     pub region: RegionId,
     /// Every key that was ever written under: a killed attempt may have left something.
     pub keys: Vec<ObjectKey>,
+    /// How many bytes there are, if they were ever whole.
+    pub size_bytes: u64,
+    /// The request that deleted the image.
+    pub request_id: Option<String>,
     /// The number of this claim on the replica, which no other claim ever has.
     pub attempt: u32,
     /// How often this was tried since the replica came into its state, from 1.
@@ -193,19 +199,58 @@ pub(crate) async fn erase_all(tx: &mut Tx, holder_id: &str, from: Timestamp) -> 
     Ok(())
 }
 
-/// Claims up to `limit` replicas for filling, the longest due first.
+/// Takes back that the bytes of a deleted image are to be erased, which no worker has begun. Those that
+/// were never whole have failed again.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if a worker has.
+pub(crate) async fn restore_all(tx: &mut Tx, holder_id: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE replicas SET state = CASE WHEN sha256 IS NULL THEN 'failed' ELSE 'available' END, \
+         tries = 1, due_ms = NULL WHERE holder_id = $1 AND state = 'erasing' AND tries = 0",
+        &[holder_id.into()],
+    )
+    .await?;
+    let begun = tx
+        .query_opt(
+            "SELECT 1 FROM replicas WHERE holder_id = $1 AND state IN ('erasing', 'erased') LIMIT 1",
+            &[holder_id.into()],
+        )
+        .await?;
+    if begun.is_some() { Err(StoreError::Conflict) } else { Ok(()) }
+}
+
+/// The regions that have a replica which is not erased, in the order of their ids.
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64) -> Result<Vec<FillTask>> {
+pub async fn regions(tx: &mut Tx) -> Result<Vec<RegionId>> {
+    let rows = tx
+        .query("SELECT DISTINCT region FROM replicas WHERE due_ms IS NOT NULL ORDER BY region", &[])
+        .await?;
+    rows.iter().map(|row| Ok(RegionId::trusted(row.text(0)?))).collect()
+}
+
+/// Claims up to `limit` replicas of a region for filling, the longest due first.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn claim_fills(
+    tx: &mut Tx,
+    region: &RegionId,
+    now: Timestamp,
+    lease: &Lease,
+    limit: i64,
+) -> Result<Vec<FillTask>> {
     let rows = tx
         .query(
             "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.writes, r.attempt, r.source_kind, r.source, \
-             o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes, r.tries \
+             o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes, r.tries, r.unused_writes \
              FROM replicas r LEFT JOIN replicas o ON r.source_kind = 'replica' AND o.id = r.source \
              AND o.state IN ('available', 'erasing') \
-             WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'copying' ORDER BY r.due_ms LIMIT $2",
-            &[now.as_millis().into(), limit.into()],
+             WHERE r.region = $3 AND r.state = 'copying' AND r.due_ms IS NOT NULL AND r.due_ms <= $1 \
+             ORDER BY r.due_ms LIMIT $2",
+            &[now.as_millis().into(), limit.into(), region.as_str().into()],
         )
         .await?;
     let mut tasks = Vec::with_capacity(rows.len());
@@ -222,38 +267,45 @@ pub async fn claim_fills(tx: &mut Tx, now: Timestamp, lease: &Lease, limit: i64)
     Ok(tasks)
 }
 
-/// Claims up to `limit` replicas for erasing, the longest due first. Only bytes of deleted images and
-/// snapshots are ever claimed, and none that a copy is still being made from.
+/// Claims up to `limit` replicas of a region for erasing, the longest due first. Only bytes of deleted images and
+/// snapshots are ever claimed, and none that a copy or an export still reads.
 ///
 /// # Errors
 /// Any [`StoreError`].
 pub async fn claim_erasures(
     tx: &mut Tx,
+    region: &RegionId,
     now: Timestamp,
     lease: &Lease,
     limit: i64,
 ) -> Result<Vec<EraseTask>> {
     let rows = tx
         .query(
-            "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.writes, r.attempt, r.tries FROM replicas r \
-             WHERE r.due_ms IS NOT NULL AND r.due_ms <= $1 AND r.state = 'erasing' \
+            "SELECT r.id, r.holder_kind, r.holder_id, r.size_bytes, r.writes, r.attempt, r.tries, \
+             (SELECT MAX(d.request_id) FROM deletions d WHERE d.image_id = r.holder_id \
+             AND d.completed_ms IS NULL AND d.restored_ms IS NULL), r.unused_writes \
+             FROM replicas r \
+             WHERE r.region = $3 AND r.state = 'erasing' AND r.due_ms IS NOT NULL AND r.due_ms <= $1 \
              AND NOT EXISTS (SELECT 1 FROM replicas c WHERE c.source = r.id AND c.state = 'copying') \
+             AND NOT EXISTS (SELECT 1 FROM exports e WHERE e.image_id = r.holder_id AND e.state = 'exporting') \
              AND NOT EXISTS (SELECT 1 FROM images i WHERE i.id = r.holder_id AND i.deleted_ms IS NULL) \
              AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.id = r.holder_id) \
              ORDER BY r.due_ms LIMIT $2",
-            &[now.as_millis().into(), limit.into()],
+            &[now.as_millis().into(), limit.into(), region.as_str().into()],
         )
         .await?;
     let mut tasks = Vec::with_capacity(rows.len());
     for row in &rows {
         let id = ReplicaId::trusted(row.text(0)?);
         let task = EraseTask {
-            keys: (1..=small(row, 4)?).map(|write| ObjectKey::fresh(&id, write)).collect(),
+            keys: records::written_keys(&id, small(row, 4)?, row.text(8)?)?,
             id,
             holder: holder_from_text(row.text(1)?, row.text(2)?)?,
-            region: RegionId::trusted(row.text(3)?),
+            region: region.clone(),
+            size_bytes: row.integer_opt(3)?.map_or(0, i64::unsigned_abs),
             attempt: small(row, 5)? + 1,
             tries: small(row, 6)? + 1,
+            request_id: row.text_opt(7)?.map(str::to_owned),
         };
         take(tx, &task.id, "erasing", task.attempt, lease).await?;
         tasks.push(task);
@@ -389,59 +441,51 @@ pub async fn release_leases(tx: &mut Tx, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// When the next task on a replica in this state (`copying` or `erasing`) is due.
+/// When the next task on a replica of a region in this state (`copying` or `erasing`) is due.
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn next_due(tx: &mut Tx, state: &'static str) -> Result<Option<Timestamp>> {
+pub async fn next_due(tx: &mut Tx, region: &RegionId, state: &'static str) -> Result<Option<Timestamp>> {
     let row = tx
         .query_opt(
-            "SELECT MIN(due_ms) FROM replicas WHERE due_ms IS NOT NULL AND state = $1",
-            &[state.into()],
+            "SELECT MIN(due_ms) FROM replicas WHERE region = $1 AND state = $2 AND due_ms IS NOT NULL",
+            &[region.as_str().into(), state.into()],
         )
         .await?;
     let due = row.map_or(Ok(None), |row| row.integer_opt(0))?;
     Ok(due.map(Timestamp::from_millis))
 }
 
-/// A replica as the record of bytes, for comparing records with bytes.
+/// What is still to be done in a region, now or later.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The replica.
-    pub id: ReplicaId,
-    /// Its region.
+pub struct Waiting {
+    /// The region.
     pub region: RegionId,
-    /// Its state: `copying`, `available`, `failed`, `erasing` or `erased`.
-    pub state: String,
-    /// The key of its bytes.
-    pub key: Option<ObjectKey>,
-    /// Their length.
-    pub size_bytes: Option<i64>,
-    /// Their SHA-256.
-    pub sha256: Option<String>,
+    /// Replicas to fill.
+    pub fills: u64,
+    /// Replicas to erase.
+    pub erasures: u64,
 }
 
-/// Every replica that is not erased, in the order of their ids, after the one given.
+/// What is still to be done, by region; regions without anything are left out.
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn records(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Record>> {
+pub async fn waiting(tx: &mut Tx) -> Result<Vec<Waiting>> {
     let rows = tx
         .query(
-            "SELECT id, region, state, object_key, size_bytes, sha256 FROM replicas \
-             WHERE id > $1 AND state <> 'erased' ORDER BY id LIMIT $2",
-            &[after.into(), limit.into()],
+            "SELECT region, COUNT(CASE WHEN state = 'copying' THEN 1 END), \
+             COUNT(CASE WHEN state = 'erasing' THEN 1 END) \
+             FROM replicas WHERE due_ms IS NOT NULL GROUP BY region ORDER BY region",
+            &[],
         )
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Record {
-                id: ReplicaId::trusted(row.text(0)?),
-                region: RegionId::trusted(row.text(1)?),
-                state: row.text(2)?.to_owned(),
-                key: row.text_opt(3)?.map(ObjectKey::trusted),
-                size_bytes: row.integer_opt(4)?,
-                sha256: row.text_opt(5)?.map(str::to_owned),
+            Ok(Waiting {
+                region: RegionId::trusted(row.text(0)?),
+                fills: row.integer(1)?.unsigned_abs(),
+                erasures: row.integer(2)?.unsigned_abs(),
             })
         })
         .collect()
@@ -466,7 +510,7 @@ fn fill_task(row: &Row) -> Result<FillTask> {
         key: ObjectKey::fresh(&id, writes + 1),
         holder: holder_from_text(row.text(1)?, row.text(2)?)?,
         region: RegionId::trusted(row.text(3)?),
-        stale_keys: (1..=writes).map(|write| ObjectKey::fresh(&id, write)).collect(),
+        stale_keys: records::written_keys(&id, writes, row.text(14)?)?,
         source: source_from_text(row.text(6)?, row.text(7)?)?,
         origin,
         attempt,

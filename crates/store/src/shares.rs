@@ -19,6 +19,22 @@ pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<AccountId>> {
     rows.iter().map(|row| Ok(AccountId::trusted(row.text(0)?))).collect()
 }
 
+/// The accounts that an image is shared with, and since when.
+///
+/// # Errors
+/// Any [`crate::db::StoreError`].
+pub async fn since(tx: &mut Tx, image: &ImageId) -> Result<Vec<(AccountId, Timestamp)>> {
+    let rows = tx
+        .query(
+            "SELECT account_id, since_ms FROM shares WHERE image_id = $1 ORDER BY account_id",
+            &[image.as_str().into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((AccountId::trusted(row.text(0)?), Timestamp::from_millis(row.integer(1)?))))
+        .collect()
+}
+
 /// Shares an image with an account; nothing changes if it is shared already.
 ///
 /// # Errors

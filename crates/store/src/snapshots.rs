@@ -60,6 +60,18 @@ pub async fn load(tx: &mut Tx, id: &SnapshotId, owner: &AccountId) -> Result<Opt
     row.as_ref().map(snapshot).transpose()
 }
 
+/// Gives a snapshot another name and description.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it is gone.
+pub async fn relabel(tx: &mut Tx, id: &SnapshotId, name: &str, description: &str) -> Result<()> {
+    tx.execute_one(
+        "UPDATE snapshots SET name = $2, description = $3 WHERE id = $1",
+        &[id.as_str().into(), name.into(), description.into()],
+    )
+    .await
+}
+
 /// Deletes a snapshot: it is gone for every reader, its bytes are to be erased.
 ///
 /// # Errors

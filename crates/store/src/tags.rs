@@ -5,6 +5,9 @@ use calotype_core::ids::AccountId;
 use crate::db::{Result, Row, Tx, Value};
 use crate::snapshots::comma_set;
 
+/// The kind that tags of images are kept under.
+pub const IMAGE_KIND: &str = "image";
+
 /// One tag of one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {

@@ -84,11 +84,14 @@ pub async fn delete(tx: &mut Tx, id: &TemplateId) -> Result<()> {
 ///
 /// # Errors
 /// Any [`StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<TemplateId>> {
+pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<Template>> {
     let rows = tx
-        .query("SELECT id FROM templates WHERE image_id = $1 ORDER BY id", &[image.as_str().into()])
+        .query(
+            concat!("SELECT ", columns!(), " FROM templates WHERE image_id = $1 ORDER BY id"),
+            &[image.as_str().into()],
+        )
         .await?;
-    rows.iter().map(|row| Ok(TemplateId::trusted(row.text(0)?))).collect()
+    rows.iter().map(template).collect()
 }
 
 /// Deletes the templates that reference an image; gives how many.
@@ -166,6 +169,32 @@ fn template(row: &Row) -> Result<Template> {
         details: details_from_text(row.text(4)?)?,
         created: Timestamp::from_millis(row.integer(5)?),
         modified: Timestamp::from_millis(row.integer(6)?),
+    })
+}
+
+/// A template whole, as a deletion keeps it.
+pub(crate) fn to_json(template: &Template) -> serde_json::Value {
+    serde_json::json!({
+        "id": template.id.as_str(),
+        "owner": template.owner.as_str(),
+        "image": template.image.as_ref().map(ImageId::as_str),
+        "name": template.name,
+        "details": template.details,
+        "created_ms": template.created.as_millis(),
+        "modified_ms": template.modified.as_millis(),
+    })
+}
+
+/// What [`to_json`] made.
+pub(crate) fn from_json(json: &serde_json::Value) -> Option<Template> {
+    Some(Template {
+        id: TemplateId::trusted(json["id"].as_str()?),
+        owner: AccountId::trusted(json["owner"].as_str()?),
+        image: json["image"].as_str().map(ImageId::trusted),
+        name: json["name"].as_str()?.to_owned(),
+        details: json["details"].as_object()?.clone(),
+        created: Timestamp::from_millis(json["created_ms"].as_i64()?),
+        modified: Timestamp::from_millis(json["modified_ms"].as_i64()?),
     })
 }
 

@@ -6,17 +6,24 @@
 //! group durable. Statements run in place, because a hop to another thread costs more than they do.
 
 mod committer;
+mod errors;
+pub mod files;
 mod pool;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use rusqlite::{Connection, OpenFlags, Statement};
+use tokio::sync::{Mutex, oneshot};
 
-use super::{Cell, Options, Result, Row, StoreError, Value};
+use super::{Cell, CommitMode, Load, Options, Result, Row, Value};
+use errors::{failed, unavailable};
 use pool::{Pool, PooledConnection};
+use writer::{Groups, InLine, Turn, Writer};
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_MAX: usize = 128;
@@ -24,21 +31,22 @@ const STATEMENTS_MAX: usize = 128;
 /// Connections for reading.
 const READERS: usize = 4;
 
+/// How long another process that writes (a command beside the server) is waited for. Some clients give up
+/// after three seconds.
+const OTHERS_TIMEOUT: Duration = Duration::from_millis(1_500);
+
 /// An open `SQLite` database.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     writer: Arc<Mutex<Writer>>,
-    wake_committer: Sender<()>,
+    /// None where everybody commits alone: then there is no other thread that could take a turn.
+    wake_committer: Option<Sender<()>>,
     readers: Pool,
     fence: bool,
-}
-
-/// The one connection that writes, and the group it is gathering.
-#[derive(Debug)]
-struct Writer {
-    connection: Connection,
-    group_open: bool,
-    waiting: Vec<oneshot::Sender<Result<()>>>,
+    waiting: Arc<AtomicU64>,
+    /// How often another process was waited for in vain.
+    in_vain: Arc<AtomicU64>,
+    groups: Arc<Groups>,
 }
 
 /// What a statement does.
@@ -65,16 +73,11 @@ enum Kind {
     },
 }
 
-/// The writer's turn, held from `begin` to `commit` or to the end without it.
-#[derive(Debug)]
-struct Turn {
-    writer: Option<OwnedMutexGuard<Writer>>,
-    wake_committer: Sender<()>,
-}
-
 impl Sqlite {
     /// Opens the file, making it if it does not exist.
     pub(super) fn open(options: &Options) -> Result<Self> {
+        files::refuse_restoring(&options.path).map_err(unavailable)?;
+        files::refuse_emptied(&options.path).map_err(unavailable)?;
         let connection =
             connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection
@@ -83,10 +86,39 @@ impl Sqlite {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;",
             )
             .map_err(unavailable)?;
-        let writer = Arc::new(Mutex::new(Writer { connection, group_open: false, waiting: Vec::new() }));
-        let wake_committer = committer::start(&writer, &options.path)?;
+        let writer = Arc::new(Mutex::new(Writer {
+            connection,
+            group_open: false,
+            waiting: Vec::new(),
+            mode: options.commit,
+            left_early: false,
+        }));
+        let groups = Arc::<Groups>::default();
+        let wake_committer = match options.commit {
+            CommitMode::Grouped => Some(committer::start(&writer, &groups, &options.path)?),
+            CommitMode::Alone => None,
+        };
         let readers = Pool::open(READERS, || connect(&options.path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-        Ok(Self { writer, wake_committer, readers, fence: true })
+        let (waiting, in_vain) = (Arc::default(), Arc::default());
+        Ok(Self { writer, wake_committer, readers, fence: true, waiting, in_vain, groups })
+    }
+
+    /// Opens a file that must be there, beside the process that uses it.
+    pub(super) fn attach(options: &Options) -> Result<Self> {
+        if !options.path.exists() {
+            return Err(unavailable(format!("there is no {}", options.path.display())));
+        }
+        Self::open(options)
+    }
+
+    /// What is wrong with the file, a line each.
+    pub(super) async fn damages(&self) -> Result<Vec<String>> {
+        let reader = self.readers.take().await?;
+        let mut statement = reader.prepare("PRAGMA integrity_check").map_err(unavailable)?;
+        let lines = statement.query_map([], |row| row.get(0)).map_err(unavailable)?;
+        let mut lines = lines.collect::<rusqlite::Result<Vec<String>>>().map_err(unavailable)?;
+        lines.retain(|line| line != "ok");
+        Ok(lines)
     }
 
     /// From now on without the fence, if so it shall be.
@@ -104,43 +136,32 @@ impl Sqlite {
         Ok(SqliteTx(Kind::Write(self.turn().await?)))
     }
 
+    pub(super) fn load(&self) -> Load {
+        Load {
+            commits: self.groups.commits.load(Ordering::Relaxed),
+            transactions: self.groups.transactions.load(Ordering::Relaxed),
+            group_max: self.groups.largest.load(Ordering::Relaxed),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     async fn turn(&self) -> Result<Turn> {
+        let in_line = InLine::new(&self.waiting);
+        let in_vain = self.in_vain.load(Ordering::Relaxed);
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        writer.enter()?;
+        drop(in_line);
+        // Whoever stood in line meanwhile does not wait for the same all over again.
+        if self.in_vain.load(Ordering::Relaxed) != in_vain {
+            return Err(unavailable("another process holds the database"));
+        }
+        writer.enter().inspect_err(|_| {
+            self.in_vain.fetch_add(1, Ordering::Relaxed);
+        })?;
         Ok(Turn { writer: Some(writer), wake_committer: self.wake_committer.clone() })
     }
 
     pub(super) async fn read(&self) -> Result<SqliteTx> {
         Ok(SqliteTx(Kind::Read(self.readers.take().await?)))
-    }
-}
-
-impl Writer {
-    fn enter(&mut self) -> Result<()> {
-        if !self.group_open {
-            self.connection
-                .prepare_cached("BEGIN IMMEDIATE")
-                .and_then(|mut s| s.execute([]))
-                .map_err(unavailable)?;
-            self.group_open = true;
-        }
-        self.connection
-            .prepare_cached("SAVEPOINT one")
-            .and_then(|mut s| s.execute([]))
-            .map_err(unavailable)?;
-        Ok(())
-    }
-
-    /// Some failures (a full disk above all) roll the whole group back by themselves. Then everybody
-    /// who waits for it hears of it, and the next one begins anew.
-    fn notice_lost_group(&mut self) {
-        if self.group_open && self.connection.is_autocommit() {
-            self.group_open = false;
-            for waiting in self.waiting.drain(..) {
-                // A caller that stopped waiting does not want to know.
-                drop(waiting.send(Err(unavailable("the group of transactions was rolled back"))));
-            }
-        }
     }
 }
 
@@ -207,46 +228,24 @@ impl SqliteTx {
         };
         let (durable, wait) = oneshot::channel();
         if let Some(mut writer) = turn.writer.take() {
-            if !writer.group_open {
-                return Err(unavailable("the group of transactions was rolled back"));
-            }
-            let released = writer
-                .connection
-                .prepare_cached("RELEASE one")
-                .and_then(|mut statement| statement.execute([]));
-            if let Err(error) = released {
+            if let Err(error) = writer.leave() {
                 turn.writer = Some(writer);
-                return Err(failed(error));
+                return Err(error);
             }
             writer.waiting.push(durable);
+            if writer.mode == CommitMode::Alone {
+                writer.commit_group().answer();
+            }
         }
         turn.wake()?;
         wait.await.map_err(|_| unavailable("the committer has ended"))?
     }
-}
 
-impl Turn {
-    fn wake(&self) -> Result<()> {
-        self.wake_committer.send(()).map_err(|_| unavailable("the committer has ended"))
-    }
-}
-
-/// A turn that ends without a commit takes its statements back and leaves the group to the others.
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Some(mut writer) = self.writer.take() else {
-            return;
-        };
-        if writer.group_open {
-            if let Err(error) = writer.connection.execute_batch("ROLLBACK TO one; RELEASE one") {
-                tracing::error!(%error, "a transaction could not be rolled back; its group is given up");
-                drop(writer.connection.execute_batch("ROLLBACK"));
-            }
-            writer.notice_lost_group();
+    /// Ends the transaction and leaves its group open, for the next one to make durable.
+    pub(super) fn commit_early(mut self) {
+        if let Some(mut writer) = self.turn().and_then(|turn| turn.writer.take()) {
+            writer.left_early = writer.leave().is_ok();
         }
-        drop(writer);
-        // Somebody must close the group even if nobody commits after this.
-        drop(self.wake());
     }
 }
 
@@ -254,6 +253,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(unavailable)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.busy_timeout(OTHERS_TIMEOUT).map_err(unavailable)?;
     Ok(connection)
 }
 
@@ -281,15 +281,4 @@ fn cell(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<Cell> {
             Err(rusqlite::Error::InvalidQuery)
         }
     }
-}
-
-fn failed(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => StoreError::Conflict,
-        _ => unavailable(error),
-    }
-}
-
-fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-    StoreError::Unavailable(error.into())
 }

@@ -1,3 +1,13 @@
+CREATE TABLE installation (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE stores (
+    region TEXT PRIMARY KEY,
+    token TEXT NOT NULL
+);
+
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
     product TEXT NOT NULL,
@@ -97,6 +107,7 @@ CREATE TABLE replicas (
     virtual_size_bytes BIGINT,
     copied_bytes BIGINT NOT NULL DEFAULT 0,
     writes BIGINT NOT NULL DEFAULT 0,
+    unused_writes TEXT NOT NULL DEFAULT '',
     attempt BIGINT NOT NULL,
     tries BIGINT NOT NULL DEFAULT 0,
     last_error TEXT,
@@ -105,23 +116,42 @@ CREATE TABLE replicas (
     lease_until_ms BIGINT
 );
 CREATE INDEX replicas_by_holder ON replicas (holder_id);
-CREATE INDEX replicas_due ON replicas (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX replicas_due ON replicas (region, state, due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX replicas_copying_from ON replicas (source) WHERE state = 'copying';
+
+CREATE TABLE exports (
+    image_id TEXT PRIMARY KEY,
+    bucket TEXT NOT NULL,
+    object TEXT NOT NULL,
+    state TEXT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    last_error TEXT,
+    due_ms BIGINT,
+    lease_owner TEXT,
+    lease_until_ms BIGINT
+);
+CREATE INDEX exports_due ON exports (due_ms) WHERE due_ms IS NOT NULL;
 
 CREATE TABLE deletions (
     id TEXT PRIMARY KEY,
     image_id TEXT NOT NULL,
+    image_name TEXT NOT NULL,
     product TEXT NOT NULL,
     owner TEXT NOT NULL,
     caller TEXT NOT NULL,
     request_id TEXT NOT NULL,
-    shares TEXT NOT NULL,
-    templates TEXT NOT NULL,
+    reason TEXT,
+    kept TEXT NOT NULL,
     accepted_ms BIGINT NOT NULL,
     erase_from_ms BIGINT NOT NULL,
-    completed_ms BIGINT
+    completed_ms BIGINT,
+    restored_ms BIGINT
 );
 CREATE INDEX deletions_by_image ON deletions (image_id);
+CREATE INDEX deletions_by_owner ON deletions (owner, id);
+CREATE INDEX deletions_open ON deletions (accepted_ms) WHERE completed_ms IS NULL AND restored_ms IS NULL;
 
 CREATE TABLE instances (
     id TEXT PRIMARY KEY,
@@ -188,3 +218,17 @@ CREATE TABLE nonces (
     nonce TEXT NOT NULL,
     PRIMARY KEY (expires_ms, access_key_id, nonce)
 );
+
+CREATE TABLE sessions (
+    access_key_id TEXT PRIMARY KEY,
+    token_sha256 TEXT NOT NULL,
+    sealed_secret TEXT NOT NULL,
+    account TEXT NOT NULL,
+    role TEXT NOT NULL,
+    name TEXT NOT NULL,
+    policy TEXT,
+    issued_to TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    expires_ms BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_expiry ON sessions (expires_ms);

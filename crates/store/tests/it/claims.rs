@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::replicas::{bytes, claim, fill, lease, put, records};
 use crate::support::TestDb;
-use crate::things::{NOW, at, replica};
+use crate::things::{NOW, at, region, replica};
 
 const START: i64 = NOW.as_millis();
 
@@ -63,7 +63,8 @@ async fn tasks_are_claimed_when_they_are_due_the_longest_due_first() {
     tx.commit().await.unwrap();
     for (now, limit, expected) in [(9, 5, &[][..]), (30, 2, &["r-2", "r-3"]), (30, 5, &["r-1"])] {
         let mut tx = test.db.begin().await.unwrap();
-        let tasks = replicas::claim_fills(&mut tx, at(now), &lease("w", 1_000), limit).await.unwrap();
+        let tasks =
+            replicas::claim_fills(&mut tx, &region(), at(now), &lease("w", 1_000), limit).await.unwrap();
         tx.commit().await.unwrap();
         let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
         assert_eq!(ids, expected, "at {now}");
@@ -75,7 +76,7 @@ async fn a_claim_that_is_not_committed_is_none() {
     let test = TestDb::new().await;
     put(&test, &[replica("r-1", "m-1")]).await;
     let mut tx = test.db.begin().await.unwrap();
-    let tasks = replicas::claim_fills(&mut tx, NOW, &lease("a", START + 1_000), 10).await.unwrap();
+    let tasks = replicas::claim_fills(&mut tx, &region(), NOW, &lease("a", START + 1_000), 10).await.unwrap();
     assert_eq!(tasks.len(), 1);
     drop(tx);
     let task = claim(&test, "b", START).await.remove(0);
@@ -194,7 +195,7 @@ async fn claim_all(db: Db, owner: String) -> Vec<String> {
     let mut got = Vec::new();
     loop {
         let mut tx = db.begin().await.expect("begin");
-        let claimed = replicas::claim_fills(&mut tx, NOW, &lease(&owner, START + 1_000), 3).await;
+        let claimed = replicas::claim_fills(&mut tx, &region(), NOW, &lease(&owner, START + 1_000), 3).await;
         let tasks = claimed.expect("the fence leaves nothing to conflict with");
         if tasks.is_empty() {
             return got;
@@ -228,11 +229,16 @@ async fn without_the_fence_the_second_claim_meets_the_guard() {
     put(&test, &[replica("r-1", "m-1")]).await;
     let (mut one, mut other) = (test.db.begin().await.unwrap(), test.db.begin().await.unwrap());
     for tx in [&mut one, &mut other] {
-        assert_eq!(replicas::next_due(tx, "copying").await.unwrap(), Some(NOW), "has its snapshot");
+        assert_eq!(
+            replicas::next_due(tx, &region(), "copying").await.unwrap(),
+            Some(NOW),
+            "has its snapshot"
+        );
     }
-    let tasks = replicas::claim_fills(&mut one, NOW, &lease("a", START + 1_000), 10).await.unwrap();
+    let tasks =
+        replicas::claim_fills(&mut one, &region(), NOW, &lease("a", START + 1_000), 10).await.unwrap();
     one.commit().await.unwrap();
-    let second = replicas::claim_fills(&mut other, NOW, &lease("b", START + 1_000), 10).await;
+    let second = replicas::claim_fills(&mut other, &region(), NOW, &lease("b", START + 1_000), 10).await;
     assert!(matches!(second, Err(StoreError::Conflict)));
     drop(other);
     fill(&test, &tasks[0], "a").await.unwrap();

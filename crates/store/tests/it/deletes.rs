@@ -1,11 +1,12 @@
 //! What an accepted delete writes, and what keeps a plan that is out of date from being written.
 
 use calotype_core::delete_image::{DeleteImage, DeletePlan, DeleteRefusal, DeleteRules, DeleteView, decide};
-use calotype_core::ids::{DeletionId, ImageId, RegionId, ReplicaId, TemplateId};
+use calotype_core::ids::{BundleId, DeletionId, ImageId, RegionId, ReplicaId, TemplateId};
 use calotype_core::image::{Image, ImageState, Product, Stage};
 use calotype_core::replica::NewReplica;
+use calotype_core::template::{Bundle, Template};
 use calotype_store::db::{Db, StoreError};
-use calotype_store::deletions::{self, DeletionAct};
+use calotype_store::deletions::{self, Deletion, DeletionAct, Kept};
 use calotype_store::{images, replicas, shares, usages};
 
 use crate::support::{TestDb, number, rows};
@@ -55,10 +56,45 @@ async fn plan(test: &TestDb) -> DeletePlan {
     plan_of(&view(&test.db, "m-1").await, "m-1").unwrap()
 }
 
+/// What goes with an image, one of everything, with texts that are hard to keep.
+fn kept() -> Kept {
+    let details = serde_json::json!({ "a": [1, null, "\u{955c}'\""], "b": { "c": true } });
+    let details = details.as_object().unwrap().clone();
+    let template = Template {
+        id: TemplateId::trusted("b-1"),
+        owner: account(2),
+        image: Some(id("m-1")),
+        name: "\"name\"".to_owned(),
+        details: details.clone(),
+        created: at(7),
+        modified: at(8),
+    };
+    let bundle = Bundle {
+        id: BundleId::trusted("b-2"),
+        owner: account(1),
+        image: id("m-1"),
+        region: "cn-chengdu".to_owned(),
+        name: String::new(),
+        details,
+        created: at(9),
+    };
+    let template_without = Template { id: TemplateId::trusted("b-3"), image: None, ..template.clone() };
+    Kept {
+        shares: vec![(account(2), NOW), (account(3), NOW)],
+        templates: vec![template, template_without],
+        bundles: vec![bundle],
+    }
+}
+
 async fn apply(test: &TestDb, plan: &DeletePlan) -> Result<(), StoreError> {
     let mut tx = test.db.begin().await?;
-    let templates = ["b-1", "b-2"].map(TemplateId::trusted);
-    let act = DeletionAct { caller: "acs:ram::1:root", request_id: "REQUEST-1", templates: &templates };
+    let kept = kept();
+    let act = DeletionAct {
+        caller: "acs:ram::1:root",
+        request_id: "REQUEST-1",
+        reason: Some("no longer \u{955c}'\""),
+        kept: &kept,
+    };
     images::apply_delete(&mut tx, plan, &act).await?;
     tx.commit().await
 }
@@ -91,6 +127,7 @@ async fn a_delete_view_has_every_fact() {
         usages: vec![],
         replicas: vec![],
         copying: vec![],
+        exporting: None,
     };
     assert_eq!(view(&test.db, "m-3").await, nothing);
 }
@@ -124,18 +161,27 @@ async fn d1_an_applied_plan_leaves_a_tombstone_and_touches_nothing_else() {
 async fn an_applied_plan_is_recorded() {
     let test = stocked().await;
     apply(&test, &plan(&test).await).await.unwrap();
-    let sql = "SELECT id, image_id, product, owner, caller, request_id, shares, accepted_ms, erase_from_ms, \
-               completed_ms, templates FROM deletions";
-    let recorded = rows(&test.db, sql, &[]).await;
-    assert_eq!(recorded.len(), 1);
-    let text = |column| recorded[0].text(column).unwrap();
-    assert_eq!([text(0), text(1), text(2)], ["del-m-1", "m-1", "ens"]);
-    assert_eq!([text(3), text(4), text(5)], [account(1).as_str(), "acs:ram::1:root", "REQUEST-1"]);
-    assert_eq!(text(6), format!("{},{}", account(2), account(3)));
-    assert_eq!(recorded[0].integer(7).unwrap(), NOW.as_millis());
-    assert_eq!(recorded[0].integer(8).unwrap(), NOW.as_millis() + GRACE_MS);
-    assert_eq!(recorded[0].integer_opt(9).unwrap(), None);
-    assert_eq!(text(10), "b-1,b-2");
+    let expected = Deletion {
+        id: DeletionId::trusted("del-m-1"),
+        image: id("m-1"),
+        image_name: "name of m-1".to_owned(),
+        product: Product::Ens,
+        owner: account(1),
+        caller: "acs:ram::1:root".to_owned(),
+        request_id: "REQUEST-1".to_owned(),
+        reason: Some("no longer \u{955c}'\"".to_owned()),
+        kept: kept(),
+        accepted: NOW,
+        erase_from: at(NOW.as_millis() + GRACE_MS),
+        completed: None,
+        restored: None,
+    };
+    let mut tx = test.db.read().await.unwrap();
+    let found = deletions::load(&mut tx, &expected.id, &account(1)).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&expected));
+    assert_eq!(deletions::latest(&mut tx, &id("m-1")).await.unwrap(), found);
+    assert_eq!(deletions::load(&mut tx, &expected.id, &account(2)).await.unwrap(), None);
+    assert_eq!(deletions::latest(&mut tx, &id("m-2")).await.unwrap(), None);
 }
 
 /// What D47 promises: everything is as before.

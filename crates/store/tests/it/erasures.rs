@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::replicas::{claim, fill, lease, put};
 use crate::support::{TestDb, rows};
-use crate::things::{NOW, at, image, replica, snapshot};
+use crate::things::{NOW, at, image, region, replica, snapshot};
 
 const START: i64 = NOW.as_millis();
 
@@ -39,7 +39,8 @@ async fn delete(test: &TestDb, now: i64) {
 /// Claims erasures for 1000 ms.
 async fn claim_erasures(test: &TestDb, owner: &str, now: i64) -> Vec<EraseTask> {
     let mut tx = test.db.begin().await.unwrap();
-    let tasks = replicas::claim_erasures(&mut tx, at(now), &lease(owner, now + 1_000), 10).await.unwrap();
+    let tasks =
+        replicas::claim_erasures(&mut tx, &region(), at(now), &lease(owner, now + 1_000), 10).await.unwrap();
     tx.commit().await.unwrap();
     tasks
 }
@@ -70,7 +71,7 @@ async fn the_bytes_of_what_is_deleted_are_erased_once() {
     record_erased(&test, &task, "w").await.unwrap();
     assert!(claim_erasures(&test, "w", i64::MAX - 1_000).await.is_empty());
     let mut tx = test.db.read().await.unwrap();
-    assert!(replicas::records(&mut tx, "", 10).await.unwrap().is_empty());
+    assert!(replicas::records::page(&mut tx, "", 10).await.unwrap().is_empty());
     assert!(replicas::of_image(&mut tx, &ImageId::trusted("s-1")).await.unwrap().is_empty());
 }
 
@@ -189,7 +190,8 @@ async fn an_erasure_that_waits_lets_others_pass() {
     put(&test, &[copy]).await;
     delete(&test, START).await;
     let mut tx = test.db.begin().await.unwrap();
-    let tasks = replicas::claim_erasures(&mut tx, NOW, &lease("w", START + 1_000), 1).await.unwrap();
+    let tasks =
+        replicas::claim_erasures(&mut tx, &region(), NOW, &lease("w", START + 1_000), 1).await.unwrap();
     assert_eq!(tasks[0].id.as_str(), "r-3");
 }
 

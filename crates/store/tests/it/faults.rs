@@ -1,17 +1,19 @@
 //! Failures armed at the seam: they hit the statements that they name, until they are cleared.
 
-use calotype_store::db::{Fault, FaultEffect, StoreError};
+use calotype_store::db::StoreError;
+use calotype_store::seam::{Effect, Fault};
 
 use crate::support::{TestDb, mark, marks_in};
 
-const EFFECTS: [FaultEffect; 3] = [FaultEffect::Unavailable, FaultEffect::Corrupt, FaultEffect::Nothing];
+const EFFECTS: [Effect; 3] = [Effect::Unavailable, Effect::Corrupt, Effect::Nothing];
 
-fn is_meant(error: &StoreError, effect: FaultEffect) -> bool {
+fn is_meant(error: &StoreError, effect: Effect) -> bool {
     match effect {
-        FaultEffect::Unavailable => matches!(error, StoreError::Unavailable(_)),
-        FaultEffect::Corrupt => matches!(error, StoreError::Corrupt(_)),
+        Effect::Unavailable => matches!(error, StoreError::Unavailable(_)),
+        Effect::Corrupt => matches!(error, StoreError::Corrupt(_)),
         // A guard that changed no row.
-        FaultEffect::Nothing => matches!(error, StoreError::Conflict),
+        Effect::Nothing => matches!(error, StoreError::Conflict),
+        Effect::Go | Effect::Instead(_) | Effect::AnswerLost | Effect::Early => false,
     }
 }
 
@@ -47,7 +49,7 @@ async fn an_armed_read_fails_wherever_it_is_made() {
         for mut tx in [test.db.begin().await.unwrap(), test.db.read().await.unwrap()] {
             let rows = tx.query("SELECT name FROM marks", &[]).await;
             let row = tx.query_opt("SELECT place FROM marks", &[]).await;
-            if effect == FaultEffect::Nothing {
+            if effect == Effect::Nothing {
                 assert!(rows.unwrap().is_empty() && row.unwrap().is_none());
             } else {
                 assert!(is_meant(&rows.unwrap_err(), effect) && is_meant(&row.unwrap_err(), effect));
@@ -64,9 +66,9 @@ async fn each_fault_hits_its_own_statement_in_its_own_database() {
     let (test, other) = (TestDb::new().await, TestDb::new().await);
     let again = test.reopen().await;
     for (statement, effect) in [
-        ("SELECT name", FaultEffect::Corrupt),
-        ("FROM marks", FaultEffect::Unavailable),
-        ("INSERT INTO marks", FaultEffect::Nothing),
+        ("SELECT name", Effect::Corrupt),
+        ("FROM marks", Effect::Unavailable),
+        ("INSERT INTO marks", Effect::Nothing),
     ] {
         test.faults.clone().arm(Fault { statement, effect });
     }

@@ -4,7 +4,7 @@ use calotype_core::delete_image::{DeleteImage, DeleteRules, decide};
 use calotype_core::ids::{DeletionId, ImageId};
 use calotype_core::image::{Product, usable};
 use calotype_store::db::{Db, Lock, Result, StoreError};
-use calotype_store::deletions::DeletionAct;
+use calotype_store::deletions::{DeletionAct, Kept};
 use calotype_store::{images, usages};
 
 use crate::support::{TestDb, mark, marks_in};
@@ -50,7 +50,8 @@ async fn delete(db: &Db, id: &ImageId) -> Result<bool> {
     let Ok(plan) = decide(&authorized(), &command, &rules, &view, NOW) else {
         return Ok(false);
     };
-    let act = DeletionAct { caller: "caller", request_id: "request", templates: &[] };
+    let kept = Kept::default();
+    let act = DeletionAct { caller: "caller", request_id: "request", reason: None, kept: &kept };
     images::apply_delete(&mut tx, &plan, &act).await?;
     tx.commit().await?;
     Ok(true)

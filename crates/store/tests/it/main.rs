@@ -2,29 +2,37 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test calls may panic like the test itself")]
 
+mod advice;
+mod backup;
 mod bundles;
 mod claims;
 mod community;
 mod crash;
 mod deletes;
+mod delivery;
+mod entries;
 mod erasures;
+mod exports;
 mod faults;
 mod fence;
 mod full_disk;
 mod groups;
 mod hostile;
+mod identity;
 mod image_labels;
 mod image_lists;
 mod images;
 mod ingest;
 mod instance_lists;
 mod instances;
+mod invariants;
 mod log;
 mod migrations;
 mod nonces;
 mod objects;
 mod refills;
 mod replicas;
+mod sessions;
 mod shares;
 mod snapshots;
 mod support;

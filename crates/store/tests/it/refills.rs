@@ -9,7 +9,7 @@ use calotype_store::replicas::{self, FillTask};
 
 use crate::replicas::{bytes, claim, entry, fill, lease, put};
 use crate::support::TestDb;
-use crate::things::{NOW, at, replica};
+use crate::things::{NOW, at, region, replica};
 
 const START: i64 = NOW.as_millis();
 
@@ -154,6 +154,7 @@ async fn an_erasure_knows_the_keys_from_before_the_refill() {
     let mut tx = test.db.begin().await.unwrap();
     let sql = "UPDATE replicas SET state = 'erasing', attempt = 0, due_ms = 0 WHERE id = 'r-2'";
     tx.execute_one(sql, &[]).await.unwrap();
-    let erasures = replicas::claim_erasures(&mut tx, NOW, &lease("w", START + 9_000), 9).await.unwrap();
+    let erasures =
+        replicas::claim_erasures(&mut tx, &region(), NOW, &lease("w", START + 9_000), 9).await.unwrap();
     assert_eq!(erasures[0].keys, [&tasks[0].key, &tasks[1].key, &refilled.key].map(Clone::clone));
 }

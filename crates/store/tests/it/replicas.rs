@@ -4,10 +4,11 @@ use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId, VersionId};
 use calotype_core::replica::{Bytes, EntryState, Holder, NewReplica, RegionEntry, Source};
 use calotype_store::db::StoreError;
 use calotype_store::objects::ObjectKey;
-use calotype_store::replicas::{self, FillTask, Lease, Record};
+use calotype_store::replicas::records::{Record, RecordState};
+use calotype_store::replicas::{self, FillTask, Lease};
 
 use crate::support::TestDb;
-use crate::things::{NOW, at, replica};
+use crate::things::{NOW, at, region, replica};
 
 pub fn lease(owner: &str, until: i64) -> Lease {
     Lease { owner: owner.to_owned(), until: at(until) }
@@ -25,7 +26,11 @@ pub async fn put(test: &TestDb, things: &[NewReplica]) {
 /// Claims up to ten replicas for filling at `now`, for 1000 ms.
 pub async fn claim(test: &TestDb, owner: &str, now: i64) -> Vec<FillTask> {
     let mut tx = test.db.begin().await.expect("begin");
-    let tasks = replicas::claim_fills(&mut tx, at(now), &lease(owner, now + 1_000), 10).await.expect("claim");
+    let mut tasks = Vec::new();
+    for region in [region(), RegionId::trusted("cn-wuxi")] {
+        let lease = lease(owner, now + 1_000);
+        tasks.extend(replicas::claim_fills(&mut tx, &region, at(now), &lease, 10).await.expect("claim"));
+    }
     tx.commit().await.expect("commit");
     tasks
 }
@@ -48,7 +53,7 @@ pub fn entry(id: &str, state: EntryState) -> RegionEntry {
 
 pub async fn records(test: &TestDb) -> Vec<Record> {
     let mut tx = test.db.read().await.expect("read");
-    replicas::records(&mut tx, "", 100).await.expect("records")
+    replicas::records::page(&mut tx, "", 100).await.expect("records")
 }
 
 #[tokio::test]
@@ -134,14 +139,16 @@ async fn a_filled_replica_is_found_and_recorded() {
     let records = records(&test).await;
     let expected = Record {
         id: ReplicaId::trusted("r-2"),
+        holder: Holder::Image(ImageId::trusted("m-1")),
+        version: None,
         region: RegionId::trusted("cn-chengdu"),
-        state: "available".to_owned(),
+        state: RecordState::Available,
         key: Some(ObjectKey::trusted("r-2.1")),
         size_bytes: Some(262_144),
         sha256: Some("ab".repeat(32)),
     };
     assert_eq!(records[1], expected);
-    assert_eq!([&records[0].state, &records[2].state], ["copying", "copying"]);
+    assert_eq!([records[0].state, records[2].state], [RecordState::Copying; 2]);
 }
 
 #[tokio::test]
@@ -154,7 +161,7 @@ async fn records_come_page_by_page() {
     let mut seen = Vec::new();
     let mut after = String::new();
     loop {
-        let page = replicas::records(&mut tx, &after, 2).await.unwrap();
+        let page = replicas::records::page(&mut tx, &after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = last.id.as_str().to_owned();
         seen.extend(page.into_iter().map(|record| record.id.as_str().to_owned()));
@@ -166,14 +173,14 @@ async fn records_come_page_by_page() {
 async fn the_next_due_time_is_the_earliest_of_its_state() {
     let test = TestDb::new().await;
     let mut tx = test.db.begin().await.unwrap();
-    assert_eq!(replicas::next_due(&mut tx, "copying").await.unwrap(), None);
+    assert_eq!(replicas::next_due(&mut tx, &region(), "copying").await.unwrap(), None);
     for (id, due) in [("r-1", 30), ("r-2", 10), ("r-3", 20)] {
         replicas::insert(&mut tx, &replica(id, "m-1"), at(due)).await.unwrap();
     }
-    assert_eq!(replicas::next_due(&mut tx, "copying").await.unwrap(), Some(at(10)));
-    assert_eq!(replicas::next_due(&mut tx, "erasing").await.unwrap(), None);
+    assert_eq!(replicas::next_due(&mut tx, &region(), "copying").await.unwrap(), Some(at(10)));
+    assert_eq!(replicas::next_due(&mut tx, &region(), "erasing").await.unwrap(), None);
     tx.execute("UPDATE replicas SET state = 'erasing' WHERE id = 'r-1'", &[]).await.unwrap();
     tx.execute("UPDATE replicas SET due_ms = NULL WHERE id = 'r-2'", &[]).await.unwrap();
-    assert_eq!(replicas::next_due(&mut tx, "copying").await.unwrap(), Some(at(20)));
-    assert_eq!(replicas::next_due(&mut tx, "erasing").await.unwrap(), Some(at(30)));
+    assert_eq!(replicas::next_due(&mut tx, &region(), "copying").await.unwrap(), Some(at(20)));
+    assert_eq!(replicas::next_due(&mut tx, &region(), "erasing").await.unwrap(), Some(at(30)));
 }

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::process::Command;
 use std::task::Poll;
 
-use calotype_store::db::{Db, Faults, Options, Result, Row, Tx, Value};
+use calotype_store::db::{Db, Options, Result, Row, Tx, Value};
+use calotype_store::seam::Faults;
 use tempfile::TempDir;
 
 /// A database with one table of its own beside the product's, in a folder that goes with it.
@@ -30,7 +31,8 @@ impl TestDb {
     async fn with_fence(fence: bool) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let faults = Faults::default();
-        let options = Options { path: folder.path().join("calotype.db"), faults: faults.clone(), fence };
+        let path = folder.path().join("calotype.db");
+        let options = Options { seam: faults.seam(), fence, ..Options::new(path) };
         let db = Db::open(&options).await.expect("a new database opens");
         let mut tx = db.begin().await.expect("begin");
         tx.execute("CREATE TABLE marks (name TEXT PRIMARY KEY, place BIGINT NOT NULL, load TEXT)", &[])
@@ -67,7 +69,7 @@ impl TestDb {
 }
 
 pub async fn open(path: PathBuf, fence: bool) -> Result<Db> {
-    Db::open(&Options { path, faults: Faults::default(), fence }).await
+    Db::open(&Options { fence, ..Options::new(path) }).await
 }
 
 /// Puts a mark into the test's table; `place` has no meaning but to be found again.

@@ -30,6 +30,7 @@ pub fn authorized() -> Authorized {
         user_agent: None,
         principal_arn: principal.arn(),
         access_key_id: "key".to_owned(),
+        external_id: None,
         request_tags: Vec::new(),
         resource_tags: Vec::new(),
     };
@@ -49,6 +50,11 @@ pub fn labels() -> ImageLabels {
     }
 }
 
+/// The region that these things are in.
+pub fn region() -> RegionId {
+    RegionId::trusted("cn-chengdu")
+}
+
 /// An available image of the first account's.
 pub fn image(id: &str) -> Image {
     Image {
@@ -59,7 +65,7 @@ pub fn image(id: &str) -> Image {
         state: ImageState::Available,
         name: format!("name of {id}"),
         labels: labels(),
-        region: RegionId::trusted("cn-chengdu"),
+        region: region(),
         virtual_size_bytes: Some(1 << 30),
         stored_size_bytes: Some(1 << 18),
         source_instance: None,
@@ -96,7 +102,7 @@ pub fn replica(id: &str, image: &str) -> NewReplica {
         id: ReplicaId::trusted(id),
         holder: Holder::Image(ImageId::trusted(image)),
         version: None,
-        region: RegionId::trusted("cn-chengdu"),
+        region: region(),
         source: Source::Blank { size_gib: 1 },
     }
 }

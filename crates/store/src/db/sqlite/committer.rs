@@ -9,7 +9,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Mutex;
 
-use super::{Result, Writer, connect, unavailable};
+use super::errors::unavailable;
+use super::writer::{Groups, Writer};
+use super::{Result, connect};
 
 /// Pages in the log from which on it is worth moving them (of 4 KiB each).
 const LOG_PAGES_MAX: i32 = 1_000;
@@ -21,7 +23,7 @@ const LOG_PAGES_LARGE: i32 = 4 * LOG_PAGES_MAX;
 const READERS_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Starts both threads. They end when the last sender and the last owner of the writer are gone.
-pub(super) fn start(writer: &Arc<Mutex<Writer>>, path: &Path) -> Result<Sender<()>> {
+pub(super) fn start(writer: &Arc<Mutex<Writer>>, groups: &Arc<Groups>, path: &Path) -> Result<Sender<()>> {
     let log_pages = Arc::new(AtomicI32::new(0));
     let counted = Arc::clone(&log_pages);
     writer
@@ -37,8 +39,10 @@ pub(super) fn start(writer: &Arc<Mutex<Writer>>, path: &Path) -> Result<Sender<(
     let (wake_committer, commits) = channel();
     let own = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     own.busy_timeout(READERS_TIMEOUT).map_err(unavailable)?;
-    let (for_commits, for_checkpoints) = (Arc::clone(writer), Arc::clone(writer));
-    spawn("calotype-commit", move || commit_groups(&for_commits, &commits, &log_pages, &wake_checkpointer))?;
+    let (for_commits, for_checkpoints, groups) = (Arc::clone(writer), Arc::clone(writer), Arc::clone(groups));
+    spawn("calotype-commit", move || {
+        commit_groups(&for_commits, &groups, &commits, &log_pages, &wake_checkpointer);
+    })?;
     spawn("calotype-checkpoint", move || move_pages(&for_checkpoints, &own, &checkpoints))?;
     Ok(wake_committer)
 }
@@ -50,6 +54,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 
 fn commit_groups(
     writer: &Mutex<Writer>,
+    groups: &Groups,
     commits: &Receiver<()>,
     log_pages: &AtomicI32,
     wake_checkpointer: &Sender<()>,
@@ -62,20 +67,10 @@ fn commit_groups(
         if !turn.group_open {
             continue;
         }
-        let outcome =
-            turn.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
-        if outcome.is_err() && !turn.connection.is_autocommit() {
-            drop(turn.connection.execute_batch("ROLLBACK"));
-        }
-        turn.group_open = false;
-        let waiting = std::mem::take(&mut turn.waiting);
+        let committed = turn.commit_group();
         drop(turn);
-        let failure = outcome.err().map(|error| error.to_string());
-        for durable in waiting {
-            let answer = failure.clone().map_or(Ok(()), |failure| Err(unavailable(failure)));
-            // A caller that stopped waiting does not want to know.
-            drop(durable.send(answer));
-        }
+        groups.count(committed.len());
+        committed.answer();
         if log_pages.load(Ordering::Relaxed) > LOG_PAGES_MAX {
             log_pages.store(0, Ordering::Relaxed);
             // It only ends with the process.
