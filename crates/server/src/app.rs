@@ -1,26 +1,38 @@
 //! What every request and every worker share, and how it comes up.
 
+mod credentials;
+mod ground;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use calotype_core::ids::{AccountId, ImageId, RegionId, ReplicaId, VersionId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, Product, Stage};
 use calotype_core::replica::{Holder, NewReplica, Source};
 use calotype_core::time::Timestamp;
-use calotype_store::db::{Db, Faults, Options, StoreError, Tx};
-use calotype_store::objects::{Bucket, ObjectError, Objects, Places};
+use calotype_store::db::{CommitMode, Db, Options, StoreError, Tx};
+use calotype_store::objects::{ObjectError, Places};
+use calotype_store::seam::MaybeSeam;
+use calotype_store::stores::{self, ClaimError};
 use calotype_store::versions::Version;
-use calotype_store::{images, nonces, replicas, versions};
+use calotype_store::{exports, images, nonces, replicas, versions};
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, chance, id_chance};
+use crate::clock::{Chance, Clock};
 use crate::config::{Config, ConfigError, EnsRegion, PublicImage, Settings};
 use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::sessions::Sessions;
+use crate::throttle::Throttle;
 use crate::wire::encode::hex;
 use crate::wire::nonces::{NONCES_MAX, Nonces};
 use crate::wire::request::CLOCK_WINDOW_MS;
+use credentials::default_identity;
+use ground::{places, work_regions};
+
+pub use credentials::CREDENTIALS_FILE;
+pub use ground::{Command, hold, take_folder};
 
 /// Everything that a server process holds.
 #[derive(Debug)]
@@ -37,8 +49,16 @@ pub struct App {
     pub default_region: RegionId,
     /// The time.
     pub clock: Clock,
+    /// Chance.
+    pub chance: Chance,
     /// The nonces that were spent.
     pub nonces: Nonces,
+    /// The temporary keys that were used last.
+    pub sessions: Sessions,
+    /// How much each account has called.
+    pub throttle: Throttle,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Wakes the workers.
     pub wake: Wake,
     /// The id that this process holds leases under; no other process ever has it.
@@ -48,15 +68,76 @@ pub struct App {
     _lock: File,
 }
 
-/// One bell for each worker. A bell that nobody hears rings when the worker listens next.
-#[derive(Debug, Default)]
+/// What an App stands on: the machine, but in tests and simulations.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The time.
+    pub clock: Clock,
+    /// Chance.
+    pub chance: Chance,
+    /// What stands between the App and its stores.
+    pub seam: MaybeSeam,
+    /// Whether transactions are fenced. Always true but in negative controls.
+    pub fence: bool,
+    /// How transactions are made durable.
+    pub commit: CommitMode,
+    /// A database and stores that several servers of one process share, instead of those that the
+    /// configuration names.
+    pub shared: Option<(Db, Places)>,
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self {
+            clock: Clock::System,
+            chance: Chance::System,
+            seam: None,
+            fence: true,
+            commit: CommitMode::Grouped,
+            shared: None,
+        }
+    }
+}
+
+/// The bells of the workers. A bell that nobody hears rings when the worker listens next.
+#[derive(Debug)]
 pub struct Wake {
     /// There are replicas to fill.
-    pub fills: Notify,
+    pub fills: Bells,
     /// There are replicas to erase.
-    pub erasures: Notify,
+    pub erasures: Bells,
     /// There are instances to reinitialise.
     pub reinits: Notify,
+    /// There are images to export.
+    pub exports: Notify,
+}
+
+/// One bell for each region that has work, or may have.
+#[derive(Debug)]
+pub struct Bells(BTreeMap<RegionId, Notify>);
+
+impl Bells {
+    fn new(regions: &BTreeSet<RegionId>) -> Self {
+        Self(regions.iter().map(|region| (region.clone(), Notify::new())).collect())
+    }
+
+    /// Rings them all: whoever finds nothing to do goes back to sleep.
+    pub fn ring(&self) {
+        self.0.values().for_each(Notify::notify_one);
+    }
+
+    /// The regions.
+    pub fn regions(&self) -> impl Iterator<Item = &RegionId> {
+        self.0.keys()
+    }
+
+    /// Waits for the bell of a region; for ever if it has none.
+    pub async fn heard(&self, region: &RegionId) {
+        match self.0.get(region) {
+            Some(bell) => bell.notified().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Why the server cannot come up. The text is for the operator.
@@ -77,14 +158,26 @@ pub enum OpenError {
     /// Another process uses the data folder.
     #[error("another process uses the data folder {0}")]
     InUse(String),
+    /// Another command works on the data folder.
+    #[error("another command (check, backup or restore) works on the data folder {0}")]
+    CommandRuns(String),
     /// A store of objects cannot be opened.
     #[error("the objects of {what} cannot be opened")]
     Objects {
-        /// Which region or bucket.
+        /// Which bucket.
         what: String,
         /// Why it failed.
         #[source]
         source: ObjectError,
+    },
+    /// The store of a region that was never used cannot be.
+    #[error("region {region} cannot be used")]
+    Region {
+        /// The region.
+        region: RegionId,
+        /// Why not.
+        #[source]
+        source: ClaimError,
     },
     /// The metadata cannot be opened.
     #[error("the metadata cannot be opened")]
@@ -97,43 +190,57 @@ impl App {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::open_with(config, clock, Faults::default(), true).await
+        Self::open_on(config, Ground { clock, ..Ground::default() }).await
     }
 
-    /// As [`App::open`], for tests: with failures armed at the seam of the store, and without the fence
-    /// in the negative control of the race tests.
+    /// As [`App::open`], on other ground.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn open_with(
-        config: Config,
-        clock: Clock,
-        faults: Faults,
-        fence: bool,
-    ) -> Result<Arc<Self>, OpenError> {
+    pub async fn open_on(config: Config, ground: Ground) -> Result<Arc<Self>, OpenError> {
         let lock = take_folder(&config.data)?;
-        let places = places(&config)?;
+        let Ground { clock, chance, seam, fence, commit, shared } = ground;
+        let alone = shared.is_none();
+        let (db, places) = if let Some((db, places)) = shared {
+            (db.behind(seam.clone()), places.behind(&seam))
+        } else {
+            let path = config.metadata.clone();
+            let db = Db::open(&Options { path, seam: seam.clone(), fence, commit }).await?;
+            let places = places(&config, &db, &hex(&chance.bytes::<16>())).await?.behind(&seam);
+            (db, places)
+        };
         let identity = match config.identity {
             Some(identity) => identity,
             None => default_identity(&config.data)?,
         };
-        let db = Db::open(&Options { path: config.metadata.clone(), faults, fence }).await?;
         let now = clock.now();
+        let regions = work_regions(&db, &places).await?;
         let default_region = config.regions.first().map(|(id, _)| id.clone());
         let app = Self {
             nonces: restore_nonces(&db, now).await?,
             db,
             places,
             settings: config.settings,
+            sessions: Sessions::default(),
+            throttle: Throttle::new(config.throttling),
             ens_regions: config.ens_regions,
             default_region: default_region.ok_or_else(|| ConfigError::new("no region"))?,
             clock,
-            wake: Wake::default(),
-            server_id: hex(&chance::<16>()),
+            metrics: Metrics::new(&regions),
+            wake: Wake {
+                fills: Bells::new(&regions),
+                erasures: Bells::new(&regions),
+                reinits: Notify::new(),
+                exports: Notify::new(),
+            },
+            server_id: hex(&chance.bytes::<16>()),
+            chance,
             identity: RwLock::new(Arc::new(identity)),
             _lock: lock,
         };
-        app.take_over(now).await?;
+        if alone {
+            app.take_over(now).await?;
+        }
         app.make_public_images(&config.public_images, now).await?;
         Ok(Arc::new(app))
     }
@@ -146,6 +253,7 @@ impl App {
 
     /// Puts other identities in the place of the ones that were read at the start.
     pub fn replace_identity(&self, identity: Identity) {
+        self.throttle.keep(|account| identity.has_account(account));
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
     }
 
@@ -153,6 +261,7 @@ impl App {
     async fn take_over(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         replicas::release_leases(&mut tx, now).await?;
+        exports::release_leases(&mut tx, now).await?;
         nonces::forget_expired(&mut tx, now).await?;
         tx.commit().await
     }
@@ -182,7 +291,7 @@ impl App {
         let (regions, version) = match public.product {
             Product::Ens => (vec![&self.default_region], None),
             Product::AppStreaming => {
-                let id = VersionId::fresh(now, id_chance());
+                let id = VersionId::fresh(now, self.chance.id());
                 (self.places.regions.keys().collect(), Some(Version { id, name: "v1.0.0".to_owned() }))
             }
         };
@@ -192,7 +301,7 @@ impl App {
         }
         for region in regions {
             let replica = NewReplica {
-                id: ReplicaId::fresh(now, id_chance()),
+                id: ReplicaId::fresh(now, self.chance.id()),
                 holder: Holder::Image(id.clone()),
                 version: version.as_ref().map(|version| version.id.clone()),
                 region: region.clone(),
@@ -245,85 +354,11 @@ fn public_image(
     }
 }
 
-/// Makes the data folder and locks it: two processes must never use one.
-fn take_folder(data: &Path) -> Result<File, OpenError> {
-    let failed =
-        |source| OpenError::Folder { what: format!("cannot use the data folder {}", data.display()), source };
-    std::fs::create_dir_all(data).map_err(failed)?;
-    let lock = File::create(data.join("lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(data.display().to_string())),
-        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-fn places(config: &Config) -> Result<Places, OpenError> {
-    let mut places = Places { bucket_root: Some(config.data.join("buckets")), ..Places::default() };
-    for (id, location) in &config.regions {
-        let objects = Objects::open(location)
-            .map_err(|source| OpenError::Objects { what: format!("region {id}"), source })?;
-        places.regions.insert(id.clone(), objects);
-    }
-    for (name, bucket) in &config.buckets {
-        let objects = Objects::open(&bucket.location)
-            .map_err(|source| OpenError::Objects { what: format!("bucket {name}"), source })?;
-        places.buckets.insert(name.clone(), Bucket { region: Some(bucket.region.clone()), objects });
-    }
-    Ok(places)
-}
-
 async fn restore_nonces(db: &Db, now: Timestamp) -> Result<Nonces, StoreError> {
-    let nonces = Nonces::with_capacity_max(NONCES_MAX);
     let mut tx = db.read().await?;
+    let nonces = Nonces::with_capacity_max(NONCES_MAX).refusing_before(stores::restored(&mut tx).await?);
     for spent in nonces::live(&mut tx, now).await? {
         nonces.restore(&spent.access_key_id, &spent.nonce, spent.expires.plus_millis(-CLOCK_WINDOW_MS));
     }
     Ok(nonces)
-}
-
-/// The file in the data folder that the default account's key is kept in.
-pub const CREDENTIALS_FILE: &str = "credentials.toml";
-
-/// The default account's key: from the environment, or made on the first start and kept.
-fn default_identity(data: &Path) -> Result<Identity, OpenError> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if let (Some(id), Some(secret)) =
-        (variable("CALOTYPE_ACCESS_KEY_ID"), variable("CALOTYPE_ACCESS_KEY_SECRET"))
-    {
-        return Ok(Identity::default_account(&id, &secret));
-    }
-    let path = data.join(CREDENTIALS_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            let (id, secret) = parse_credentials(&text)
-                .ok_or_else(|| ConfigError::new(format!("{} is not a credentials file", path.display())))?;
-            Ok(Identity::default_account(&id, &secret))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let (id, secret) = (format!("calo{}", hex(&chance::<8>())), hex(&chance::<16>()));
-            write_credentials(&path, &id, &secret).map_err(|source| OpenError::Folder {
-                what: format!("cannot write {}", path.display()),
-                source,
-            })?;
-            Ok(Identity::default_account(&id, &secret))
-        }
-        Err(source) => Err(OpenError::Folder { what: format!("cannot read {}", path.display()), source }),
-    }
-}
-
-fn parse_credentials(text: &str) -> Option<(String, String)> {
-    let table: toml::Table = text.parse().ok()?;
-    let text = |name| table.get(name)?.as_str().map(str::to_owned);
-    Some((text("access_key_id")?, text("access_key_secret")?))
-}
-
-/// Writes the file whole or not at all, readable by its owner only.
-fn write_credentials(path: &Path, id: &str, secret: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let unfinished = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    writeln!(file, "access_key_id = \"{id}\"\naccess_key_secret = \"{secret}\"")?;
-    file.sync_all()?;
-    std::fs::rename(unfinished, path)
 }

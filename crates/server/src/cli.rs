@@ -1,19 +1,17 @@
 //! The commands.
 
+mod serve;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use calotype::app::{App, CREDENTIALS_FILE};
-use calotype::clock::Clock;
-use calotype::config::{Config, Overrides};
+use calotype::config::{Config, ConfigError, Overrides};
 use calotype::operations::OPERATIONS;
-use calotype::{demo, http, workers};
+use calotype::{backup, check, demo};
 use clap::{Args, Parser, Subcommand};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use serve::Serve;
 
 /// A self-hosted machine-image service that speaks the Alibaba Cloud image APIs.
 #[derive(Debug, Parser)]
@@ -29,6 +27,15 @@ enum Command {
     Demo,
     /// Serve the APIs.
     Serve(Serve),
+    /// Compare records and bytes, beside a server or alone.
+    ///
+    /// Prints what is wrong and what can be done about it. Exits with 0 if nothing is left to be done, with 1 if
+    /// findings remain, with 2 if not everything could be looked at.
+    Check(Check),
+    /// Save the metadata in a new file, beside a server or alone.
+    Backup(Backup),
+    /// Put a saved file in the place of the metadata. No server may run.
+    Restore(Backup),
     /// List every operation that is served.
     Operations {
         /// As JSON.
@@ -37,17 +44,52 @@ enum Command {
     },
 }
 
-#[derive(Args, Debug)]
-struct Serve {
+/// Which installation is meant.
+#[derive(Args, Clone, Debug)]
+struct Installation {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The folder of everything that has no other place.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<String>,
+}
+
+impl Installation {
+    fn overrides(&self) -> Overrides {
+        Overrides { config: self.config.clone(), data: self.data.clone(), ..Overrides::default() }
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.overrides(), |name| std::env::var(name).ok())
+    }
+}
+
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+struct Check {
+    #[command(flatten)]
+    installation: Installation,
+    /// Do what can be done safely.
+    #[arg(long)]
+    repair: bool,
+    /// Read and hash all bytes.
+    #[arg(long)]
+    deep: bool,
+    /// With --repair, erase objects that no record knows. After a restore they may be the only copy of something.
+    #[arg(long)]
+    erase_unknown: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct Backup {
+    #[command(flatten)]
+    installation: Installation,
+    /// The saved file.
+    file: PathBuf,
 }
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -57,8 +99,16 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo => runtime(demo::run()),
         Command::Serve(arguments) => {
-            log_to_stderr();
-            runtime(serve(arguments))
+            calotype::logging::to_stderr();
+            runtime(serve::serve(arguments))
+        }
+        Command::Check(arguments) => return check(arguments),
+        Command::Backup(Backup { installation, file }) => {
+            installation.load().map_err(Into::into).and_then(|config| backup::save(&config, &file))
+        }
+        Command::Restore(Backup { installation, file }) => {
+            let restoring = |config| runtime(async move { backup::restore(&config, &file).await });
+            installation.load().map_err(Into::into).and_then(restoring)
         }
         Command::Operations { json } => {
             operations(json);
@@ -68,19 +118,39 @@ pub(crate) fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("calotype: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprint!(": {error}");
-                cause = error.source();
-            }
-            eprintln!();
+            tell(error.as_ref());
             ExitCode::FAILURE
         }
     }
 }
 
-fn runtime(work: impl Future<Output = Outcome>) -> Outcome {
+fn tell(error: &dyn Error) {
+    eprint!("calotype: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprint!(": {error}");
+        cause = error.source();
+    }
+    eprintln!();
+}
+
+/// A check that could not be made has not looked at everything.
+const NOT_CHECKED: u8 = 2;
+
+fn check(arguments: Check) -> ExitCode {
+    let Check { installation, repair, deep, erase_unknown, json } = arguments;
+    let arguments = check::command::Arguments { repair, deep, erase_unknown, json };
+    let checking = |config| runtime(async move { check::command::check(&config, arguments).await });
+    match installation.load().map_err(Into::into).and_then(checking) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            tell(error.as_ref());
+            ExitCode::from(NOT_CHECKED)
+        }
+    }
+}
+
+fn runtime<T>(work: impl Future<Output = Result<T, Box<dyn Error>>>) -> Result<T, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(work);
     // A call into a file system that hangs must not keep the process.
@@ -90,61 +160,6 @@ fn runtime(work: impl Future<Output = Outcome>) -> Outcome {
 
 /// How long calls into the operating system may go on after everything else has ended.
 const STRAGGLERS_TIMEOUT: Duration = Duration::from_secs(1);
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CALOTYPE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-}
-
-async fn serve(arguments: Serve) -> Outcome {
-    let overrides = Overrides { config: arguments.config, data: arguments.data, listen: arguments.listen };
-    let load = move || Config::load(&overrides, |name| std::env::var(name).ok());
-    let config = load()?;
-    let (listen, data) = (config.listen, config.data.clone());
-    let has_accounts = config.identity.is_some();
-    let app = App::open(config, Clock::System).await?;
-    let listener =
-        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    // Before anybody is told that the server is up: a signal may follow at once.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    println!("listening on http://{}", listener.local_addr()?);
-    if has_accounts {
-        println!("accounts are those of the configuration file");
-    } else if std::env::var_os("CALOTYPE_ACCESS_KEY_ID").is_some() {
-        println!("the access key is the one in CALOTYPE_ACCESS_KEY_ID");
-    } else {
-        println!("the access key is in {}", data.join(CREDENTIALS_FILE).display());
-    }
-    let reloading = Arc::clone(&app);
-    let stop = async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                _ = hangup.recv() => reload(&reloading, load()),
-            }
-        }
-    };
-    let working = workers::start(&app);
-    http::serve(app, listener, stop).await;
-    drop(working);
-    Ok(())
-}
-
-/// Takes the accounts of a configuration that was read again: all of it, or nothing.
-fn reload(app: &App, config: Result<Config, calotype::config::ConfigError>) {
-    match config {
-        Ok(Config { identity: Some(identity), .. }) => {
-            app.replace_identity(identity);
-            tracing::info!("accounts reloaded");
-        }
-        Ok(_) => tracing::info!("the configuration names no accounts; nothing to reload"),
-        Err(error) => tracing::error!(%error, "the configuration is refused; the old accounts stay"),
-    }
-}
 
 fn operations(json: bool) {
     if json {

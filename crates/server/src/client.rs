@@ -23,6 +23,7 @@ pub struct Client {
     server: SocketAddr,
     access_key_id: String,
     secret: Secret,
+    security_token: Option<Secret>,
     clock: Clock,
     connection: Mutex<Option<Connection>>,
 }
@@ -75,9 +76,16 @@ impl Client {
             server,
             access_key_id: access_key_id.to_owned(),
             secret: Secret::new(secret),
+            security_token: None,
             clock,
             connection: Mutex::new(None),
         }
+    }
+
+    /// The same client, whose key is a temporary one with this token.
+    #[must_use]
+    pub fn with_token(self, token: &str) -> Self {
+        Self { security_token: Some(Secret::new(token)), ..self }
     }
 
     /// Calls an operation with a signed POST.
@@ -97,7 +105,11 @@ impl Client {
         ];
         all.extend(params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let nonce = encode::hex(&chance::<16>());
-        let key = Key { access_key_id: &self.access_key_id, secret: &self.secret, security_token: None };
+        let key = Key {
+            access_key_id: &self.access_key_id,
+            secret: &self.secret,
+            security_token: self.security_token.as_ref().map(Secret::expose),
+        };
         let signed = sign_v1(key, "POST", &all, self.clock.now(), &nonce);
         let request = Request::post("/")
             .header("host", self.server.to_string())

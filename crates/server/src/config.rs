@@ -3,6 +3,7 @@
 //! A configuration is read whole or not at all. Errors name the key and the line, never a value, which
 //! may be a secret.
 
+mod exposure;
 mod file;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,19 @@ use calotype_store::objects::{Location, is_bucket_name};
 use jiff::SignedDuration;
 
 use crate::identity::Identity;
+use crate::throttle::Limits;
+
+pub use exposure::{Exposure, TlsSource};
 
 /// A configuration that can be served from.
 #[derive(Debug)]
 pub struct Config {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// How what goes over the wire is protected.
+    pub exposure: Exposure,
+    /// How much an account may call.
+    pub throttling: Limits,
     /// The folder of everything that has no other place.
     pub data: PathBuf,
     /// The file of the metadata.
@@ -116,6 +124,14 @@ pub struct Overrides {
     pub data: Option<PathBuf>,
     /// The address to listen on.
     pub listen: Option<String>,
+    /// The certificate to show.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key.
+    pub tls_key: Option<PathBuf>,
+    /// Whether to show a certificate of an authority of one's own.
+    pub tls_self_signed: bool,
+    /// Whether to serve plain HTTP to other machines.
+    pub insecure_http: bool,
 }
 
 impl Config {
@@ -143,6 +159,7 @@ impl Config {
         if let Some(data) = &overrides.data {
             file.data = Some(data.to_string_lossy().into_owned());
         }
+        exposure::overridden(&mut file, overrides);
         Self::of(file)
     }
 
@@ -156,6 +173,8 @@ impl Config {
                 "127.0.0.1:8470",
                 "an address such as 127.0.0.1:8470",
             )?,
+            exposure: exposure::exposure(&mut file)?,
+            throttling: exposure::throttling(&file.throttling)?,
             metadata: metadata(file.metadata.url.as_deref(), &data)?,
             buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
             ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
@@ -176,7 +195,7 @@ impl Config {
 }
 
 /// The configuration file's own types, which identities are made of.
-pub use file::{AccessKeyEntry, AccountEntry, PolicyEntry};
+pub use file::{AccessKeyEntry, AccountEntry, PolicyEntry, RoleEntry};
 
 fn parsed<T: FromStr>(
     value: Option<&str>,
@@ -187,7 +206,7 @@ fn parsed<T: FromStr>(
     value.unwrap_or(default).parse().map_err(|_| ConfigError::new(format!("{key} must be {expected}")))
 }
 
-fn millis(value: Option<&str>, key: &str) -> Result<i64, ConfigError> {
+pub(crate) fn millis(value: Option<&str>, key: &str) -> Result<i64, ConfigError> {
     let duration: SignedDuration = parsed(value, key, "0s", "a duration such as 90s, 1500ms or 2h")?;
     i64::try_from(duration.as_millis())
         .ok()

@@ -82,6 +82,7 @@ pub async fn run() -> Outcome {
         config: Some(config_file),
         data: Some(folder.path().to_owned()),
         listen: Some("127.0.0.1:0".to_owned()),
+        ..Overrides::default()
     };
     let config = Config::load(&overrides, |_| None)?;
     let listener = TcpListener::bind(config.listen).await?;

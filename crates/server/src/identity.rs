@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use calotype_core::assume_role::{ROLE_NAME_CHARS_MAX, ROLE_SESSION_S_MAX, ROLE_SESSION_S_MIN, is_role_name};
 use calotype_core::ids::AccountId;
 use calotype_core::ram::{Policies, Policy, Principal, PrincipalKind, TrustPolicy};
 
 use calotype_store::images::SYSTEM_OWNER;
 
-use crate::config::{AccessKeyEntry, AccountEntry, ConfigError, PolicyEntry};
+use crate::config::{self, AccessKeyEntry, AccountEntry, ConfigError, PolicyEntry, RoleEntry};
+use crate::sessions::KEY_PREFIX;
 use crate::wire::signature::Secret;
 
 /// The account that is used when the configuration names none.
@@ -21,7 +23,18 @@ const ACCESS_KEYS_MAX: usize = 2;
 #[derive(Debug, Default)]
 pub struct Identity {
     keys: HashMap<String, AccessKey>,
-    accounts: Vec<AccountId>,
+    accounts: HashMap<AccountId, HashMap<String, Role>>,
+}
+
+/// A role: who may assume it, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Who may assume it.
+    pub trust: TrustPolicy,
+    /// What its sessions may do.
+    pub policies: Vec<Arc<Policy>>,
+    /// Its longest session, in seconds.
+    pub longest_session_s: i64,
 }
 
 /// An access key and whom it stands for.
@@ -60,7 +73,10 @@ impl Identity {
             principal: Principal { account: account.clone(), kind: PrincipalKind::Root },
             policies: Policies::default(),
         };
-        Self { keys: HashMap::from([(access_key_id.to_owned(), key)]), accounts: vec![account] }
+        Self {
+            keys: HashMap::from([(access_key_id.to_owned(), key)]),
+            accounts: HashMap::from([(account, HashMap::new())]),
+        }
     }
 
     /// The key of this id.
@@ -72,7 +88,13 @@ impl Identity {
     /// Tells whether there is an account of this id.
     #[must_use]
     pub fn has_account(&self, id: &AccountId) -> bool {
-        self.accounts.contains(id)
+        self.accounts.contains_key(id)
+    }
+
+    /// The role of this name in an account.
+    #[must_use]
+    pub fn role(&self, account: &AccountId, name: &str) -> Option<&Role> {
+        self.accounts.get(account)?.get(name)
     }
 
     fn add_account(&mut self, entry: AccountEntry) -> Result<(), ConfigError> {
@@ -81,7 +103,7 @@ impl Identity {
         if account.as_str() == SYSTEM_OWNER {
             return Err(ConfigError::new(format!("account.id {SYSTEM_OWNER} belongs to the public images")));
         }
-        if self.accounts.contains(&account) {
+        if self.accounts.contains_key(&account) {
             return Err(ConfigError::new(format!("account {account} is there twice")));
         }
         let root = Principal { account: account.clone(), kind: PrincipalKind::Root };
@@ -94,13 +116,15 @@ impl Identity {
             let policies = Policies { identity: policies(&user.policies, &what)?, session: None };
             self.add_keys(user.access_key, &principal, &policies)?;
         }
-        for role in entry.role {
-            let what = format!("account {account}, role {}", role.name);
-            TrustPolicy::parse(&role.trust)
-                .map_err(|error| ConfigError::new(format!("{what}: trust: {error}")))?;
-            policies(&role.policies, &what)?;
+        let mut roles = HashMap::new();
+        for entry in entry.role {
+            let what = format!("account {account}, role {}", entry.name);
+            let role = role(&entry, &what)?;
+            if roles.insert(entry.name, role).is_some() {
+                return Err(ConfigError::new(format!("{what} is there twice")));
+            }
         }
-        self.accounts.push(account);
+        self.accounts.insert(account, roles);
         Ok(())
     }
 
@@ -119,6 +143,10 @@ impl Identity {
                 let text = format!("{} has an access key with an empty id or secret", principal.arn());
                 return Err(ConfigError::new(text));
             }
+            if entry.id.starts_with(KEY_PREFIX) {
+                let text = format!("access key {}: {KEY_PREFIX} is for temporary keys", entry.id);
+                return Err(ConfigError::new(text));
+            }
             let key = AccessKey {
                 secret: Secret::new(&entry.secret),
                 active: entry.active,
@@ -131,6 +159,22 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+fn role(entry: &RoleEntry, what: &str) -> Result<Role, ConfigError> {
+    if !is_role_name(&entry.name) {
+        let text = format!("{what}: name must be 1 to {ROLE_NAME_CHARS_MAX} letters, digits, . and -");
+        return Err(ConfigError::new(text));
+    }
+    let trust = TrustPolicy::parse(&entry.trust)
+        .map_err(|error| ConfigError::new(format!("{what}: trust: {error}")))?;
+    let key = format!("{what}: max_session_duration");
+    let longest = entry.max_session_duration.as_deref().unwrap_or("1h");
+    let longest_session_s = config::millis(Some(longest), &key)? / 1_000;
+    if !(ROLE_SESSION_S_MIN..=ROLE_SESSION_S_MAX).contains(&longest_session_s) {
+        return Err(ConfigError::new(format!("{key} must be from 1h to 12h")));
+    }
+    Ok(Role { trust, policies: policies(&entry.policies, what)?, longest_session_s })
 }
 
 fn policies(entries: &[PolicyEntry], what: &str) -> Result<Vec<Arc<Policy>>, ConfigError> {

@@ -1,5 +1,7 @@
 //! The one way in: every operation, and how a request reaches it.
 
+mod prove;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,14 +13,14 @@ use hyper::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::clock::{chance, request_id};
-use crate::identity::AccessKey;
+use crate::clock::request_id;
 use crate::products::{Api, Call, Operation, appstream, calotype, ecd, ens, sts};
 use crate::service::Caller;
+use crate::throttle::TooSoon;
 use crate::wire::fault::{ErrorRow, Fault, GatewayError};
 use crate::wire::reply::Reply;
-use crate::wire::request::{CLOCK_WINDOW_MS, Claim, Format, Request};
-use crate::wire::signature;
+use crate::wire::request::{CLOCK_WINDOW_MS, Format, Request};
+use prove::prove;
 
 /// Every operation that is served.
 pub const OPERATIONS: &[Operation] = &[
@@ -27,6 +29,7 @@ pub const OPERATIONS: &[Operation] = &[
     appstream::create_image_from_app_instance_group::OPERATION,
     appstream::create_wuying_server::OPERATION,
     appstream::delete_app_instance_group::OPERATION,
+    appstream::delete_app_instances::OPERATION,
     appstream::delete_image::OPERATION,
     appstream::delete_wuying_server::OPERATION,
     appstream::describe_wuying_server::OPERATION,
@@ -42,8 +45,12 @@ pub const OPERATIONS: &[Operation] = &[
     appstream::update_app_instance_group_image::OPERATION,
     appstream::update_wuying_server_image::OPERATION,
     calotype::explain_delete_image::OPERATION,
+    calotype::get_deletion::OPERATION,
+    calotype::list_deletions::OPERATION,
     calotype::publish_community_image::OPERATION,
+    calotype::restore_image::OPERATION,
     calotype::withdraw_community_image::OPERATION,
+    ecd::copy_image::OPERATION,
     ecd::create_bundle::OPERATION,
     ecd::create_template::OPERATION,
     ecd::delete_bundles::OPERATION,
@@ -53,25 +60,36 @@ pub const OPERATIONS: &[Operation] = &[
     ecd::describe_image_permission::OPERATION,
     ecd::describe_images::OPERATION,
     ecd::describe_templates::OPERATION,
+    ecd::modify_image_attribute::OPERATION,
     ecd::modify_image_permission::OPERATION,
     ecd::modify_template::OPERATION,
     ens::create_image::OPERATION,
+    ens::create_instance::OPERATION,
     ens::create_snapshot::OPERATION,
     ens::delete_image::OPERATION,
     ens::delete_snapshot::OPERATION,
+    ens::describe_disks::OPERATION,
     ens::describe_ens_regions::OPERATION,
+    ens::describe_export_image_info::OPERATION,
+    ens::describe_export_image_status::OPERATION,
     ens::describe_image_infos::OPERATION,
     ens::describe_image_share_permission::OPERATION,
     ens::describe_images::OPERATION,
     ens::describe_instances::OPERATION,
     ens::describe_self_images::OPERATION,
     ens::describe_snapshots::OPERATION,
+    ens::export_image::OPERATION,
     ens::import_image::OPERATION,
     ens::list_tag_resources::OPERATION,
     ens::modify_image_attribute::OPERATION,
     ens::modify_image_share_permission::OPERATION,
+    ens::modify_instance_attribute::OPERATION,
+    ens::modify_snapshot_attribute::OPERATION,
+    ens::reboot_instance::OPERATION,
+    ens::reboot_instances::OPERATION,
     ens::reinit_instance::OPERATION,
     ens::reinit_instances::OPERATION,
+    ens::release_instance::OPERATION,
     ens::release_post_paid_instance::OPERATION,
     ens::release_pre_paid_instance::OPERATION,
     ens::run_instances::OPERATION,
@@ -79,6 +97,7 @@ pub const OPERATIONS: &[Operation] = &[
     ens::start_instances::OPERATION,
     ens::stop_instance::OPERATION,
     ens::stop_instances::OPERATION,
+    sts::assume_role::OPERATION,
     sts::get_caller_identity::OPERATION,
 ];
 
@@ -101,25 +120,35 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
     /// The address it came from.
     pub peer: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
 }
 
 /// Answers a request, whatever it is.
 pub async fn dispatch(app: &App, incoming: &Incoming<'_>) -> Reply {
     let now = app.clock.now();
-    let request_id = request_id();
+    let request_id = app.chance.request_id();
     let host = host(incoming.headers);
+    let mut counting = app.metrics.requests.begin(table);
     let request = match Request::parse(incoming.method, incoming.uri, incoming.headers, incoming.body) {
         Ok(request) => request,
         Err((format, error)) => {
             let fault = Fault::from(error);
             fault.log(&request_id);
+            counting.refused(fault.code.clone());
             return Reply::fault(format, &fault, &request_id, host, "");
         }
     };
-    match serve(app, incoming, &request, &request_id, now).await {
-        Ok(body) => Reply::success(request.format, &request.action, &request_id, body),
+    let found = find(&request.version, &request.action);
+    counting.is_for(found.as_ref().ok().map(|(position, _)| *position));
+    match serve(app, incoming, &request, &request_id, now, found).await {
+        Ok(body) => {
+            counting.succeeded();
+            Reply::success(request.format, &request.action, &request_id, body)
+        }
         Err(fault) => {
             fault.log(&request_id);
+            counting.refused(fault.code.clone());
             let product = api(&request.version).map_or("", |api| api.product_code);
             Reply::fault(request.format, &fault, &request_id, host, product)
         }
@@ -128,37 +157,41 @@ pub async fn dispatch(app: &App, incoming: &Incoming<'_>) -> Reply {
 
 /// Refuses a request that cannot be read.
 #[must_use]
-pub fn refuse(headers: &HeaderMap, row: ErrorRow) -> Reply {
+pub fn refuse(app: &App, headers: &HeaderMap, row: ErrorRow) -> Reply {
     let request_id = request_id();
     let fault = Fault::new(row);
     fault.log(&request_id);
+    app.metrics.requests.begin(table).refused(fault.code.clone());
     Reply::fault(Format::Json, &fault, &request_id, host(headers), "")
 }
 
-/// Proves the caller, then finds the operation and calls it: a stranger learns nothing about what there is.
+/// Proves the caller, then calls the operation that was found: a stranger learns nothing about what there is.
 async fn serve(
     app: &App,
     incoming: &Incoming<'_>,
     request: &Request,
     request_id: &str,
     now: Timestamp,
+    found: Result<(usize, &'static Operation), GatewayError>,
 ) -> Result<Value, Fault> {
     let claim = request.claim(now)?;
-    let key = prove(app, &claim, now)?;
-    let operation = find(&request.version, &request.action)?;
+    let proven = prove(app, &claim, now).await?;
+    let (position, operation) = found?;
+    app.throttle.admit(&proven.principal.account, position, now).map_err(too_soon)?;
     let context = Context {
         source_ip: incoming.peer,
-        secure_transport: false,
+        secure_transport: incoming.secure,
         now,
         user_agent: user_agent(incoming.headers),
-        principal_arn: key.principal.arn(),
+        principal_arn: proven.principal.arn(),
         access_key_id: claim.access_key_id.to_owned(),
+        external_id: None,
         request_tags: Vec::new(),
         resource_tags: Vec::new(),
     };
     let caller = Caller {
-        principal: key.principal,
-        policies: key.policies,
+        principal: proven.principal,
+        policies: proven.policies,
         context,
         action: operation.action,
         request_id: request_id.to_owned(),
@@ -167,46 +200,46 @@ async fn serve(
             nonce: claim.nonce.to_owned(),
             expires: claim.stamped.plus_millis(CLOCK_WINDOW_MS),
         },
+        repeats: true,
     };
-    let call = Call { app, caller, params: &request.params, now };
+    let mut call = Call { app, caller, params: &request.params, now };
     let mut tries = 1;
     loop {
         match (operation.handler)(&call).await {
             Err(fault) if tries < TRIES_MAX && is_conflict(&fault) => {
-                tokio::time::sleep(pause(tries)).await;
+                tokio::time::sleep(pause(tries, app.chance.bytes())).await;
                 tries += 1;
+                call.caller.repeats = tries < TRIES_MAX;
             }
             outcome => return outcome,
         }
     }
 }
 
-/// Proves that the claim is true, and spends its nonce.
-fn prove(app: &App, claim: &Claim<'_>, now: Timestamp) -> Result<AccessKey, GatewayError> {
-    let identity = app.identity();
-    let key = identity.key(claim.access_key_id).ok_or(GatewayError::InvalidAccessKeyIdNotFound)?;
-    if !key.active {
-        return Err(GatewayError::InvalidAccessKeyIdInactive);
+fn too_soon(refused: TooSoon) -> GatewayError {
+    match refused {
+        TooSoon::Account { retry_after_ms } => GatewayError::ThrottlingUser { retry_after_ms },
+        TooSoon::Operation { retry_after_ms } => GatewayError::ThrottlingApi { retry_after_ms },
     }
-    if claim.security_token.is_some() {
-        // Permanent keys have no token, and no temporary ones were issued.
-        return Err(GatewayError::InvalidSecurityTokenMalformed);
-    }
-    signature::verify(claim, &key.secret)?;
-    app.nonces.spend(claim.access_key_id, claim.nonce, claim.stamped, now)?;
-    Ok(key.clone())
 }
 
 fn api(version: &str) -> Option<&'static Api> {
     OPERATIONS.iter().map(|operation| operation.api).find(|api| api.version == version)
 }
 
-fn find(version: &str, action: &str) -> Result<&'static Operation, GatewayError> {
+/// The operation and its position in the table.
+fn find(version: &str, action: &str) -> Result<(usize, &'static Operation), GatewayError> {
     let api = api(version).ok_or(GatewayError::InvalidVersion)?;
     OPERATIONS
         .iter()
-        .find(|operation| operation.api == api && operation.name == action)
+        .enumerate()
+        .find(|(_, operation)| operation.api == api && operation.name == action)
         .ok_or(GatewayError::InvalidActionNotFound)
+}
+
+/// API and name of every operation, for the metrics.
+fn table() -> Vec<(&'static str, &'static str)> {
+    OPERATIONS.iter().map(|operation| (operation.api.name, operation.name)).collect()
 }
 
 fn is_conflict(fault: &Fault) -> bool {
@@ -215,8 +248,7 @@ fn is_conflict(fault: &Fault) -> bool {
 }
 
 /// Doubling from two milliseconds, half of it by chance.
-fn pause(tries: u32) -> Duration {
-    let [chance] = chance();
+fn pause(tries: u32, [chance]: [u8; 1]) -> Duration {
     let whole_us = 2_000_u64 << tries.min(8);
     Duration::from_micros(whole_us / 2 + whole_us / 2 * u64::from(chance) / 255)
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::service::Caller;
 use crate::wire::fault::{ErrorRow, Fault};
-use crate::wire::params::Params;
+use crate::wire::params::{InvalidParameter, Params};
 
 /// One version of one API.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct Call<'a> {
 }
 
 /// One parameter of an operation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
@@ -113,6 +113,20 @@ impl Parameter {
     pub const fn required(name: &'static str, kind: Kind) -> Self {
         Self { name, kind, required: true }
     }
+}
+
+/// Why an image is deleted, in the caller's words. The vendor has no such parameter; it is ours on every
+/// `DeleteImage`, kept with the deletion.
+pub const REASON: Parameter = Parameter::optional("Reason", Kind::Text);
+
+/// The longest reason, in bytes.
+pub const REASON_BYTES_MAX: usize = 256;
+
+/// The reason that was given for a delete.
+fn reason(params: &Params) -> Result<Option<&str>, InvalidParameter> {
+    let reason = params.text(REASON.name);
+    let bad = |text: &str| text.len() > REASON_BYTES_MAX || text.chars().any(char::is_control);
+    if reason.is_some_and(bad) { Err(InvalidParameter::new(REASON.name)) } else { Ok(reason) }
 }
 
 /// What a product rules of a delete.

@@ -3,7 +3,9 @@
 //! Knows no wire name and no product. Nothing but the refusals of the decisions and [`ServiceError`]
 //! reaches a product.
 
+pub mod assume_role;
 pub mod caller_identity;
+pub mod copy_image;
 pub mod create_bundle;
 pub mod create_derived_image;
 pub mod create_image;
@@ -15,27 +17,36 @@ pub mod delete_images;
 pub mod delete_snapshot;
 pub mod delete_templates;
 pub mod describe_bundles;
+pub mod describe_disks;
 pub mod describe_ens_regions;
+pub mod describe_exports;
 pub mod describe_images;
 pub mod describe_instances;
 pub mod describe_regional_images;
 pub mod describe_snapshots;
 pub mod describe_templates;
 pub mod distribute_image;
+pub mod export_image;
+pub mod get_deletion;
 pub mod import_image;
+pub mod list_deletions;
 pub mod list_images;
 pub mod list_regions;
 pub mod list_tags;
 pub mod modify_image_attribute;
+pub mod modify_instance;
+pub mod modify_snapshot;
 pub mod modify_template;
 pub mod power_instance;
 pub mod publish_image;
 pub mod reinit_instance;
+pub mod relabel_image;
 pub mod release_instance;
+pub mod restore_image;
 pub mod run_instances;
 pub mod share_image;
 
-use calotype_core::ids::AccountId;
+use calotype_core::ids::{AccountId, ImageId};
 use calotype_core::image::Product;
 use calotype_core::ram::{self, Arn, Authorized, Context, Denied, Policies, Principal};
 use calotype_core::usage::ConsumerKind;
@@ -43,6 +54,7 @@ use calotype_store::db::{StoreError, Tx};
 use calotype_store::nonces::{self, SpentNonce};
 
 use crate::app::App;
+use crate::audit::{Asked, Audit, Matter};
 
 /// A proven caller of one operation.
 #[derive(Clone, Debug)]
@@ -59,6 +71,8 @@ pub struct Caller {
     pub request_id: String,
     /// The nonce that the request was signed with.
     pub nonce: SpentNonce,
+    /// Whether the call is made again if it meets another transaction.
+    pub repeats: bool,
 }
 
 impl Caller {
@@ -106,6 +120,18 @@ impl Caller {
             ConsumerKind::Instance => self.authorize_one("instance", id),
             ConsumerKind::DeliveryGroup | ConsumerKind::Workstation => self.authorize_all(),
         }
+    }
+
+    /// Begins to decide about these images, for the audit.
+    fn audit<'a>(&'a self, app: &'a App, matter: Matter, images: &'a [ImageId]) -> Audit<'a> {
+        let asked = Asked {
+            request_id: &self.request_id,
+            action: self.action,
+            caller: &self.principal,
+            source_ip: self.context.source_ip,
+            repeats: self.repeats,
+        };
+        Audit::begin(&app.metrics, asked, matter, images)
     }
 
     fn authorize(&self, resource: Arn) -> Result<Authorized, Box<Denied>> {

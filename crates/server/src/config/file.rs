@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::ConfigError;
 
@@ -12,7 +12,11 @@ use super::ConfigError;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     pub listen: Option<String>,
+    #[serde(deserialize_with = "flag")]
+    pub insecure_http: Option<String>,
     pub data: Option<String>,
+    pub tls: Tls,
+    pub throttling: Throttling,
     pub metadata: Metadata,
     pub deletion: Deletion,
     pub timing: Timing,
@@ -25,9 +29,17 @@ pub(super) struct File {
 
 impl File {
     /// The single values, each with its environment variable.
-    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 6] {
+    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 14] {
         [
             ("CALOTYPE_LISTEN", &mut self.listen),
+            ("CALOTYPE_INSECURE_HTTP", &mut self.insecure_http),
+            ("CALOTYPE_TLS_CERT", &mut self.tls.cert),
+            ("CALOTYPE_TLS_KEY", &mut self.tls.key),
+            ("CALOTYPE_TLS_SELF_SIGNED", &mut self.tls.self_signed),
+            ("CALOTYPE_THROTTLING_ACCOUNT_PER_SECOND", &mut self.throttling.account_per_second),
+            ("CALOTYPE_THROTTLING_ACCOUNT_BURST", &mut self.throttling.account_burst),
+            ("CALOTYPE_THROTTLING_OPERATION_PER_SECOND", &mut self.throttling.operation_per_second),
+            ("CALOTYPE_THROTTLING_OPERATION_BURST", &mut self.throttling.operation_burst),
             ("CALOTYPE_DATA", &mut self.data),
             ("CALOTYPE_METADATA_URL", &mut self.metadata.url),
             ("CALOTYPE_DELETION_GRACE", &mut self.deletion.grace),
@@ -35,6 +47,39 @@ impl File {
             ("CALOTYPE_TIMING_INSTANCE", &mut self.timing.instance),
         ]
     }
+}
+
+/// Takes `true` and `false`, kept as the text that the environment would have.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(bool::deserialize(deserializer)?.to_string()))
+}
+
+/// Takes a number that is not below zero.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(u64::deserialize(deserializer)?.to_string()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    #[serde(deserialize_with = "flag")]
+    pub self_signed: Option<String>,
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Throttling {
+    #[serde(deserialize_with = "number")]
+    pub account_per_second: Option<String>,
+    #[serde(deserialize_with = "number")]
+    pub account_burst: Option<String>,
+    #[serde(deserialize_with = "number")]
+    pub operation_per_second: Option<String>,
+    #[serde(deserialize_with = "number")]
+    pub operation_burst: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,6 +202,8 @@ pub struct RoleEntry {
     pub name: String,
     /// Who may assume it.
     pub trust: String,
+    /// How long its sessions may last, such as `2h`; an hour if absent.
+    pub max_session_duration: Option<String>,
     /// Its policies.
     #[serde(default)]
     pub policies: Vec<PolicyEntry>,
@@ -181,7 +228,10 @@ pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::new(format!("cannot read {}: {error}", path.display())))?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        let before = |span: std::ops::Range<usize>| {
+            text.as_bytes().iter().take(span.start).filter(|b| **b == b'\n').count()
+        };
+        let line = error.span().map_or(0, |span| before(span) + 1);
         ConfigError::new(format!("{}, line {line}: {}", path.display(), error.message()))
     })
 }

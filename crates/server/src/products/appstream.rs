@@ -5,6 +5,7 @@ pub mod create_image_by_instance;
 pub mod create_image_from_app_instance_group;
 pub mod create_wuying_server;
 pub mod delete_app_instance_group;
+pub mod delete_app_instances;
 pub mod delete_image;
 pub mod delete_wuying_server;
 pub mod describe_wuying_server;
@@ -29,7 +30,6 @@ use calotype_core::delete_image::DeleteRules;
 use serde_json::Value;
 
 use super::{Api, Call};
-use crate::clock::id_chance;
 use crate::wire::encode::hex;
 use crate::wire::fault::Fault;
 use error::AppStreamError;
@@ -46,6 +46,6 @@ fn answer(call: &Call<'_>, outcome: Result<Value, AppStreamError>) -> Result<Val
 }
 
 /// Makes the id of a task. Tasks are told by the images they work on, so nothing is kept under it.
-fn task_id() -> String {
-    format!("tid-{}", hex(&id_chance()))
+fn task_id(call: &Call<'_>) -> String {
+    format!("tid-{}", hex(&call.app.chance.id()))
 }

@@ -1,8 +1,12 @@
 //! Our own API, version 2026-11-21: what the vendor has no call for.
 
+mod deletion_render;
 pub mod error;
 pub mod explain_delete_image;
+pub mod get_deletion;
+pub mod list_deletions;
 pub mod publish_community_image;
+pub mod restore_image;
 pub mod withdraw_community_image;
 
 use calotype_core::ids::ImageId;
@@ -24,5 +28,5 @@ fn answer(call: &Call<'_>, outcome: Result<Value, CalotypeError>) -> Result<Valu
 /// The image that is meant.
 fn image_id(params: &Params) -> Result<ImageId, CalotypeError> {
     let text = params.text("ImageId").ok_or(CalotypeError::MissingParameter)?;
-    ImageId::parse(text).map_err(|_| CalotypeError::InvalidImageId)
+    ImageId::parse(text).map_err(|_| CalotypeError::invalid("ImageId"))
 }

@@ -1,6 +1,7 @@
 //! Elastic Desktop Service, version 2020-09-30: templates, bundles and sharing of App Streaming images.
 
 mod bundle_render;
+pub mod copy_image;
 pub mod create_bundle;
 pub mod create_template;
 pub mod delete_bundles;
@@ -12,6 +13,7 @@ pub mod describe_images;
 pub mod describe_templates;
 pub mod error;
 mod image_render;
+pub mod modify_image_attribute;
 pub mod modify_image_permission;
 pub mod modify_template;
 mod params;

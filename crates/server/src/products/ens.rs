@@ -1,10 +1,14 @@
 //! Edge Node Service, version 2017-11-10.
 
 pub mod create_image;
+pub mod create_instance;
 pub mod create_snapshot;
 pub mod delete_image;
 pub mod delete_snapshot;
+pub mod describe_disks;
 pub mod describe_ens_regions;
+pub mod describe_export_image_info;
+pub mod describe_export_image_status;
 pub mod describe_image_infos;
 pub mod describe_image_share_permission;
 pub mod describe_images;
@@ -12,13 +16,20 @@ pub mod describe_instances;
 pub mod describe_self_images;
 pub mod describe_snapshots;
 pub mod error;
+pub mod export_image;
 pub mod import_image;
+mod launch_params;
 pub mod list_tag_resources;
 pub mod modify_image_attribute;
 pub mod modify_image_share_permission;
+pub mod modify_instance_attribute;
+pub mod modify_snapshot_attribute;
 mod params;
+pub mod reboot_instance;
+pub mod reboot_instances;
 pub mod reinit_instance;
 pub mod reinit_instances;
+pub mod release_instance;
 pub mod release_post_paid_instance;
 pub mod release_pre_paid_instance;
 mod render;

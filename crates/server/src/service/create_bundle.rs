@@ -9,7 +9,6 @@ use calotype_store::{bundles, images};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// The command: make a bundle.
 #[derive(Clone, Debug)]
@@ -39,7 +38,7 @@ pub async fn create_bundle(
     images::lock(&mut tx, &command.image, Lock::Shared).await?;
     let view = images::load(&mut tx, Product::AppStreaming, &command.image, caller.account()).await?;
     decide_create(&command.details, view.as_ref()).map_err(ServiceError::Refused)?;
-    let id = BundleId::fresh(now, id_chance());
+    let id = BundleId::fresh(now, app.chance.id());
     let bundle = Bundle {
         owner: authorized.account().clone(),
         image: command.image,

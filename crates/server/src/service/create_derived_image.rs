@@ -13,10 +13,6 @@ use calotype_store::{images, instances, replicas};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
-
-/// The kind that tags of images are kept under.
-pub const IMAGE_TAG_KIND: &str = "image";
 
 /// The name of an image's first version.
 const FIRST_VERSION: &str = "v0.1.0";
@@ -75,7 +71,7 @@ pub async fn derive_image(
     let authorized = caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
     let (instance, parent, source) = load(&mut tx, caller, &command, now).await?;
-    let version = Version { id: VersionId::fresh(now, id_chance()), name: FIRST_VERSION.to_owned() };
+    let version = Version { id: VersionId::fresh(now, app.chance.id()), name: FIRST_VERSION.to_owned() };
     let mut labels = parent.labels.clone();
     labels.product_type = command.product_type.to_owned();
     let parent_version = source.version.as_ref().map_or_else(String::new, ToString::to_string);
@@ -92,7 +88,7 @@ pub async fn derive_image(
     let region =
         app.places.region(&source_region(&instance)).map_or(source.region, |_| source_region(&instance));
     let image = Image {
-        id: ImageId::fresh_app_streaming(now, id_chance()),
+        id: ImageId::fresh_app_streaming(now, app.chance.id()),
         product: Product::AppStreaming,
         owner: authorized.account().clone(),
         kind: ImageKind::Custom,
@@ -111,7 +107,7 @@ pub async fn derive_image(
         modified: now,
     };
     let replica = NewReplica {
-        id: ReplicaId::fresh(now, id_chance()),
+        id: ReplicaId::fresh(now, app.chance.id()),
         holder: Holder::Image(image.id.clone()),
         version: Some(version.id.clone()),
         region,
@@ -121,12 +117,12 @@ pub async fn derive_image(
     versions::insert(&mut tx, &image.id, &version, now).await?;
     replicas::insert(&mut tx, &replica, now.plus_millis(app.settings.image_ms)).await?;
     for (key, value) in command.tags {
-        tags::put(&mut tx, IMAGE_TAG_KIND, &Tag { resource: image.id.to_string(), key, value }).await?;
+        tags::put(&mut tx, tags::IMAGE_KIND, &Tag { resource: image.id.to_string(), key, value }).await?;
     }
     tx.commit().await?;
 
     tracing::info!(request_id = caller.request_id, image = %image.id, "image creation accepted");
-    app.wake.fills.notify_one();
+    app.wake.fills.ring();
     Ok(DerivedImage { image: image.id, version: version.id })
 }
 

@@ -12,7 +12,6 @@ use calotype_store::{images, instances, replicas, snapshots};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// What an image is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +81,7 @@ pub async fn create_image(
     let bytes = load_bytes(&mut tx, caller, &command.origin, now).await?;
     let region = command.region.unwrap_or(bytes.region);
     let image = Image {
-        id: ImageId::fresh_ens(now, id_chance()),
+        id: ImageId::fresh_ens(now, app.chance.id()),
         product: Product::Ens,
         owner: authorized.account().clone(),
         kind: ImageKind::Custom,
@@ -101,7 +100,7 @@ pub async fn create_image(
         modified: now,
     };
     let replica = NewReplica {
-        id: ReplicaId::fresh(now, id_chance()),
+        id: ReplicaId::fresh(now, app.chance.id()),
         holder: Holder::Image(image.id.clone()),
         version: None,
         region,
@@ -112,7 +111,7 @@ pub async fn create_image(
     tx.commit().await?;
 
     tracing::info!(request_id = caller.request_id, image = %image.id, "image creation accepted");
-    app.wake.fills.notify_one();
+    app.wake.fills.ring();
     Ok(image.id)
 }
 

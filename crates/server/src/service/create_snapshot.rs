@@ -11,7 +11,6 @@ use calotype_store::{images, instances, replicas, snapshots};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// The command: take a snapshot of this disk.
 #[derive(Clone, Debug)]
@@ -72,7 +71,7 @@ pub async fn create_snapshot(
         let text = format!("instance {} uses an image without bytes", instance.id);
         return Err(StoreError::Corrupt(text).into());
     };
-    let id = SnapshotId::fresh(now, id_chance());
+    let id = SnapshotId::fresh(now, app.chance.id());
     let snapshot = Snapshot {
         owner: authorized.account().clone(),
         state: SnapshotState::Creating,
@@ -88,7 +87,7 @@ pub async fn create_snapshot(
         id,
     };
     let replica = NewReplica {
-        id: ReplicaId::fresh(now, id_chance()),
+        id: ReplicaId::fresh(now, app.chance.id()),
         holder: Holder::Snapshot(snapshot.id.clone()),
         version: None,
         region,
@@ -99,6 +98,6 @@ pub async fn create_snapshot(
     tx.commit().await?;
 
     tracing::info!(request_id = caller.request_id, snapshot = %snapshot.id, "snapshot accepted");
-    app.wake.fills.notify_one();
+    app.wake.fills.ring();
     Ok(snapshot.id)
 }

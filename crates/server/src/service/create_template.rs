@@ -9,7 +9,6 @@ use calotype_store::{images, templates};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// The command: make a template.
 #[derive(Clone, Debug)]
@@ -41,7 +40,7 @@ pub async fn create_template(
         decide_create(&command.details, view.as_ref()).map_err(ServiceError::Refused)?;
     }
     let template = Template {
-        id: TemplateId::fresh(now, id_chance()),
+        id: TemplateId::fresh(now, app.chance.id()),
         owner: authorized.account().clone(),
         image: command.image,
         name: command.name,

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use calotype_core::delete_image::{DeleteImage, DeletePlan, DeleteRefusal, DeleteRules, decide, explain};
-use calotype_core::ids::{AccountId, DeletionId, ImageId, TemplateId};
+use calotype_core::ids::{AccountId, DeletionId, ImageId};
 use calotype_core::image::Product;
 use calotype_core::ram::{Authorized, Denied};
+use calotype_core::template::{Bundle, Template};
 use calotype_core::time::Timestamp;
 use calotype_store::db::{StoreError, Tx};
-use calotype_store::deletions::DeletionAct;
-use calotype_store::{images, tags, templates, versions};
+use calotype_store::deletions::{DeletionAct, Kept};
+use calotype_store::{images, shares, templates};
 
-use super::create_derived_image::IMAGE_TAG_KIND;
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
+use crate::audit::{Change, Ending, Matter, Refusal};
 
 /// Why an image was not deleted, and at which step.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,19 @@ pub enum TemplateStep {
     Vanished,
     /// Deleting them (D39).
     Delete,
+}
+
+impl DeleteImageError {
+    /// How the decision ended, for the audit.
+    pub(super) fn ending(&self) -> Ending<'_> {
+        match self {
+            Self::Denied(denied) => Ending::Denied(denied),
+            Self::Replayed => Ending::Refused(Refusal::REPLAYED),
+            Self::Refused(refusal) => Ending::Refused(refusal.into()),
+            Self::Templates(_, error) => Ending::Failed(error.as_ref()),
+            Self::Store(error) => Ending::Failed(Some(error)),
+        }
+    }
 }
 
 impl From<ServiceError<DeleteRefusal>> for DeleteImageError {
@@ -82,48 +95,45 @@ pub async fn delete_image(
     product: Product,
     rules: &DeleteRules,
     image: ImageId,
+    reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), DeleteImageError> {
-    let authorized = caller.authorize_image(product, image.as_str())?;
-    let command = command(app, image, now);
-    let mut tx = begin::<DeleteRefusal>(app, caller).await?;
-    let deleted = delete_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
-    tx.commit().await?;
-    deleted.log(caller);
-    app.wake.erasures.notify_one();
+    let mut audit = caller.audit(app, Matter::Delete(product), std::slice::from_ref(&image));
+    let delete = async {
+        let authorized = caller.authorize_image(product, image.as_str())?;
+        let command = command(app, image.clone(), now);
+        let mut tx = begin::<DeleteRefusal>(app, caller).await?;
+        let plan = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
+        audit.commits(vec![apply_in(&mut tx, caller, plan, Vec::new(), reason).await?]);
+        tx.commit().await?;
+        Ok(())
+    };
+    let deleted = delete.await;
+    audit.end(deleted.as_ref().err().map_or(Ending::Accepted, DeleteImageError::ending));
+    deleted?;
+    app.wake.erasures.ring();
     Ok(())
+}
+
+/// Refuses to delete what cannot be an image of App Streaming at all. Whoever may not delete does not learn even
+/// that.
+pub fn refuse_to_delete(app: &App, caller: &Caller) -> DeleteImageError {
+    let audit = caller.audit(app, Matter::Delete(Product::AppStreaming), &[]);
+    let error = match caller.authorize_all() {
+        Ok(_) => DeleteImageError::Refused(DeleteRefusal::NotFound),
+        Err(denied) => DeleteImageError::Denied(denied),
+    };
+    audit.end(error.ending());
+    error
 }
 
 /// The command to delete an image under a deletion of its own.
 pub(super) fn command(app: &App, image: ImageId, now: Timestamp) -> DeleteImage {
-    DeleteImage { image, deletion: DeletionId::fresh(now, id_chance()), grace_ms: app.settings.grace_ms }
+    DeleteImage { image, deletion: DeletionId::fresh(now, app.chance.id()), grace_ms: app.settings.grace_ms }
 }
 
-/// An image that was deleted, and what went with it.
-#[derive(Debug)]
-pub(super) struct Deleted {
-    plan: DeletePlan,
-    templates: Vec<TemplateId>,
-}
-
-impl Deleted {
-    /// Says so in the log, once the delete is committed.
-    pub(super) fn log(&self, caller: &Caller) {
-        tracing::info!(
-            request_id = caller.request_id,
-            image = %self.plan.image.id,
-            deletion = %self.plan.deletion,
-            caller = caller.principal.arn(),
-            replicas = self.plan.replicas.len(),
-            shares = self.plan.shares.len(),
-            templates = self.templates.len(),
-            "image deleted"
-        );
-    }
-}
-
-/// Deletes the image within a transaction: load, decide, apply.
-pub(super) async fn delete_in(
+/// Decides about the image within a transaction.
+pub(super) async fn decide_in(
     tx: &mut Tx,
     caller: &Caller,
     authorized: &Authorized,
@@ -131,26 +141,39 @@ pub(super) async fn delete_in(
     rules: &DeleteRules,
     command: &DeleteImage,
     now: Timestamp,
-) -> Result<Deleted, DeleteImageError> {
+) -> Result<DeletePlan, DeleteImageError> {
     let view = images::load_delete_view(tx, product, &command.image, caller.account()).await?;
-    let plan = decide(authorized, command, rules, &view, now).map_err(|refusal| {
-        let (request_id, image) = (&caller.request_id, &command.image);
-        tracing::info!(request_id, %image, %refusal, blockers = ?refusal, "delete refused");
-        DeleteImageError::Refused(refusal)
-    })?;
-    let templates = delete_templates(tx, &plan).await?;
-    if product == Product::AppStreaming {
-        versions::remove_all(tx, &plan.image.id).await?;
-        tags::remove_all(tx, IMAGE_TAG_KIND, plan.image.id.as_str()).await?;
-    }
-    let act =
-        DeletionAct { caller: authorized.caller(), request_id: &caller.request_id, templates: &templates };
-    images::apply_delete(tx, &plan, &act).await?;
-    Ok(Deleted { plan, templates })
+    decide(authorized, command, rules, &view, now).map_err(DeleteImageError::Refused)
 }
 
-/// Deletes the templates that go with the image, in its transaction; gives their ids.
-async fn delete_templates(tx: &mut Tx, plan: &DeletePlan) -> Result<Vec<TemplateId>, DeleteImageError> {
+/// Carries a plan out within its transaction, and gives what that changes. The bundles are deleted already, and kept
+/// with the rest.
+pub(super) async fn apply_in(
+    tx: &mut Tx,
+    caller: &Caller,
+    plan: DeletePlan,
+    bundles: Vec<Bundle>,
+    reason: Option<&str>,
+) -> Result<Change, DeleteImageError> {
+    let templates = delete_templates(tx, &plan).await?;
+    let shares = if plan.shares.is_empty() { Vec::new() } else { shares::since(tx, &plan.image.id).await? };
+    let kept = Kept { shares, templates, bundles };
+    let arn = caller.principal.arn();
+    let act = DeletionAct { caller: &arn, request_id: &caller.request_id, reason, kept: &kept };
+    images::apply_delete(tx, &plan, &act).await?;
+    Ok(Change {
+        product: plan.image.product,
+        image: plan.image.id,
+        deletion: plan.deletion,
+        replicas: plan.replicas.len(),
+        shares: kept.shares.len(),
+        templates: kept.templates.len(),
+        bundles: kept.bundles.len(),
+    })
+}
+
+/// Deletes the templates that go with the image, in its transaction; gives them.
+async fn delete_templates(tx: &mut Tx, plan: &DeletePlan) -> Result<Vec<Template>, DeleteImageError> {
     if !plan.templates_go {
         return Ok(Vec::new());
     }

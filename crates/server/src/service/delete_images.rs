@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use calotype_core::delete_image::{DeleteRefusal, DeleteRules};
 use calotype_core::ids::{BundleId, ImageId};
 use calotype_core::image::Product;
+use calotype_core::template::Bundle;
 use calotype_core::time::Timestamp;
 use calotype_store::db::{Lock, Tx};
 use calotype_store::{bundles, images};
 
-use super::delete_image::{DeleteImageError, command, delete_in};
+use super::delete_image::{DeleteImageError, apply_in, command, decide_in};
 use super::{Caller, begin};
 use crate::app::App;
+use crate::audit::{Ending, Matter, Refusal};
 
 /// Why images were not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,15 @@ impl<E: Into<DeleteImageError>> From<E> for DeleteImagesError {
     }
 }
 
+impl DeleteImagesError {
+    fn ending(&self) -> Ending<'_> {
+        match self {
+            Self::Image(error) => error.ending(),
+            Self::Bundled(bundles) => Ending::Refused(Refusal::bundled(bundles.len())),
+        }
+    }
+}
+
 /// Deletes App Streaming images in one transaction, all or none, in the order given: each as
 /// [`super::delete_image::delete_image`] does. The caller's bundles that reference one of them go with it
 /// if `bundles_go`, or else keep it.
@@ -45,45 +56,48 @@ pub async fn delete_images(
     bundles_go: bool,
     now: Timestamp,
 ) -> Result<(), DeleteImagesError> {
-    let authorized = caller.authorize_all()?;
-    let mut tx = begin::<DeleteRefusal>(app, caller).await?;
-    // In the order of their ids, so that two such transactions do not wait for each other.
-    for image in ids.iter().collect::<BTreeSet<_>>() {
-        images::lock(&mut tx, image, Lock::Alone).await?;
-    }
-    let mut deleted = Vec::with_capacity(ids.len());
-    for image in ids {
-        let command = command(app, image, now);
-        let product = Product::AppStreaming;
-        deleted.push(delete_in(&mut tx, caller, &authorized, product, rules, &command, now).await?);
-        delete_bundles(&mut tx, caller, &command.image, bundles_go).await?;
-    }
-    tx.commit().await?;
-    for deleted in &deleted {
-        deleted.log(caller);
-    }
-    app.wake.erasures.notify_one();
+    let product = Product::AppStreaming;
+    let mut audit = caller.audit(app, Matter::Delete(product), &ids);
+    let delete = async {
+        let authorized = caller.authorize_all()?;
+        let mut tx = begin::<DeleteRefusal>(app, caller).await?;
+        // In the order of their ids, so that two such transactions do not wait for each other.
+        for image in ids.iter().collect::<BTreeSet<_>>() {
+            images::lock(&mut tx, image, Lock::Alone).await?;
+        }
+        let mut changes = Vec::with_capacity(ids.len());
+        for image in &ids {
+            audit.looks_at(image);
+            let command = command(app, image.clone(), now);
+            let plan = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
+            let bundles = delete_bundles(&mut tx, caller, image, bundles_go).await?;
+            changes.push(apply_in(&mut tx, caller, plan, bundles, None).await?);
+        }
+        audit.commits(changes);
+        tx.commit().await?;
+        Ok(())
+    };
+    let deleted = delete.await;
+    audit.end(deleted.as_ref().err().map_or(Ending::Accepted, DeleteImagesError::ending));
+    deleted?;
+    app.wake.erasures.ring();
     Ok(())
 }
 
-/// Deletes the caller's bundles that reference the image, or refuses because of them. What was applied
-/// before a refusal has not happened: the transaction ends without a commit.
+/// Deletes the caller's bundles that reference the image, and gives them, or refuses because of them.
 async fn delete_bundles(
     tx: &mut Tx,
     caller: &Caller,
     image: &ImageId,
     bundles_go: bool,
-) -> Result<(), DeleteImagesError> {
+) -> Result<Vec<Bundle>, DeleteImagesError> {
     let found = bundles::of_image(tx, image, caller.account()).await?;
     if found.is_empty() {
-        return Ok(());
+        return Ok(found);
     }
-    let request_id = &caller.request_id;
     if !bundles_go {
-        tracing::info!(request_id, %image, blockers = ?found, "delete refused");
-        return Err(DeleteImagesError::Bundled(found));
+        return Err(DeleteImagesError::Bundled(found.into_iter().map(|bundle| bundle.id).collect()));
     }
     bundles::delete_of_image(tx, image, caller.account()).await?;
-    tracing::info!(request_id, %image, bundles = ?found, "bundles go with the image");
-    Ok(())
+    Ok(found)
 }

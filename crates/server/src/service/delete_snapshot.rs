@@ -29,6 +29,6 @@ pub async fn delete_snapshot(
     snapshots::delete(&mut tx, &snapshot.id, now).await?;
     tx.commit().await?;
     tracing::info!(request_id = caller.request_id, snapshot = %id, "snapshot deleted");
-    app.wake.erasures.notify_one();
+    app.wake.erasures.ring();
     Ok(())
 }

@@ -10,7 +10,6 @@ use calotype_store::{images, replicas, versions};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// Begins to copy an image of the caller's to the regions that do not have it. The bytes are copied by
 /// the workers, from store to store.
@@ -38,7 +37,7 @@ pub async fn distribute_image(
     replicas::refill(&mut tx, &plan.refilled, &plan.source, due).await?;
     for region in &plan.destinations {
         let replica = NewReplica {
-            id: ReplicaId::fresh(now, id_chance()),
+            id: ReplicaId::fresh(now, app.chance.id()),
             holder: Holder::Image(image.clone()),
             version: Some(plan.version.clone()),
             region: region.clone(),
@@ -53,6 +52,6 @@ pub async fn distribute_image(
         regions = plan.destinations.len() + plan.refilled.len(),
         "distribution accepted"
     );
-    app.wake.fills.notify_one();
+    app.wake.fills.ring();
     Ok(())
 }

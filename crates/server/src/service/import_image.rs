@@ -8,7 +8,6 @@ use calotype_store::{images, replicas};
 
 use super::{Caller, ServiceError, begin};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// The command: make an image from this object.
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ pub async fn import_image(
         return Err(ServiceError::Refused(ImportRefusal::NoRegion));
     }
     let image = Image {
-        id: ImageId::fresh_ens(now, id_chance()),
+        id: ImageId::fresh_ens(now, app.chance.id()),
         product: Product::Ens,
         owner: authorized.account().clone(),
         kind: ImageKind::Custom,
@@ -73,7 +72,7 @@ pub async fn import_image(
         modified: now,
     };
     let replica = NewReplica {
-        id: ReplicaId::fresh(now, id_chance()),
+        id: ReplicaId::fresh(now, app.chance.id()),
         holder: Holder::Image(image.id.clone()),
         version: None,
         region,
@@ -86,6 +85,6 @@ pub async fn import_image(
     tx.commit().await?;
 
     tracing::info!(request_id = caller.request_id, image = %image.id, "import accepted");
-    app.wake.fills.notify_one();
+    app.wake.fills.ring();
     Ok(image.id)
 }

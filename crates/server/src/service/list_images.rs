@@ -8,7 +8,6 @@ use calotype_store::tags::{self, Tag};
 use calotype_store::versions::{self, Version};
 use calotype_store::{images, replicas};
 
-use super::create_derived_image::IMAGE_TAG_KIND;
 use super::describe_images::{ImageFilter, Page};
 use super::{Caller, ServiceError};
 use crate::app::App;
@@ -53,7 +52,7 @@ pub async fn list_images(
         items.push(ListedImage {
             versions: versions::of_image(&mut tx, id).await?,
             entries: replicas::of_image(&mut tx, id).await?,
-            tags: tags::of(&mut tx, IMAGE_TAG_KIND, id.as_str()).await?,
+            tags: tags::of(&mut tx, tags::IMAGE_KIND, id.as_str()).await?,
             view,
         });
     }

@@ -1,9 +1,9 @@
 //! Releases instances.
 
-use calotype_core::ids::InstanceId;
-use calotype_core::instance::{ChargeType, InstanceRefusal, decide_release};
+use calotype_core::ids::{DiskId, InstanceId};
+use calotype_core::instance::{ChargeType, Instance, InstanceRefusal, decide_release};
 use calotype_core::usage::ConsumerKind;
-use calotype_store::db::Lock;
+use calotype_store::db::{Lock, Tx};
 use calotype_store::{images, instances};
 
 use super::{Caller, ServiceError, begin};
@@ -23,13 +23,44 @@ pub async fn release_instance(
     caller.authorize_consumer(kind, id.as_str())?;
     let mut tx = begin(app, caller).await?;
     let instance = instances::load(&mut tx, kind, id, caller.account()).await?;
-    let instance = decide_release(instance.as_ref(), charge_type).map_err(ServiceError::Refused)?;
+    release(tx, caller, instance.as_ref(), charge_type).await
+}
+
+/// Releases an ENS instance of the caller's, however it is paid for. A disk of an instance cannot be released by
+/// itself: nothing detaches it here, so it is in use until its instance goes.
+///
+/// # Errors
+/// [`ServiceError`], refused as in another state for the id of a disk.
+pub async fn release_by_id(
+    app: &App,
+    caller: &Caller,
+    id: &InstanceId,
+) -> Result<(), ServiceError<InstanceRefusal>> {
+    caller.authorize_one("instance", id.as_str())?;
+    let mut tx = begin(app, caller).await?;
+    let instance = instances::load(&mut tx, ConsumerKind::Instance, id, caller.account()).await?;
+    if instance.is_none() {
+        let disk = DiskId::trusted(id.as_str());
+        if instances::load_by_disk(&mut tx, &disk, caller.account()).await?.is_some() {
+            return Err(ServiceError::Refused(InstanceRefusal::IncorrectStatus));
+        }
+    }
+    release(tx, caller, instance.as_ref(), None).await
+}
+
+async fn release(
+    mut tx: Tx,
+    caller: &Caller,
+    instance: Option<&Instance>,
+    charge_type: Option<ChargeType>,
+) -> Result<(), ServiceError<InstanceRefusal>> {
+    let instance = decide_release(instance, charge_type).map_err(ServiceError::Refused)?;
     images::lock(&mut tx, &instance.image, Lock::Shared).await?;
     if let Some(image) = &instance.reinit_image {
         images::lock(&mut tx, image, Lock::Shared).await?;
     }
-    instances::release(&mut tx, kind, &instance.id).await?;
+    instances::release(&mut tx, instance.kind, &instance.id).await?;
     tx.commit().await?;
-    tracing::info!(request_id = caller.request_id, instance = %id, "instance released");
+    tracing::info!(request_id = caller.request_id, instance = %instance.id, "instance released");
     Ok(())
 }

@@ -11,7 +11,6 @@ use calotype_store::{images, instances, usages};
 
 use super::{Caller, ServiceError, begin, product_of};
 use crate::app::App;
-use crate::clock::id_chance;
 
 /// The command: launch instances from this image.
 #[derive(Clone, Debug)]
@@ -86,13 +85,12 @@ pub async fn run_instances(
     if system_disk_gib < image_gib {
         return Err(ServiceError::Refused(RunRefusal::SystemDiskTooSmall));
     }
-    let settles = now.plus_millis(app.settings.instance_ms);
-    let fresh = |_: &Option<String>| InstanceId::fresh(command.kind, now, id_chance());
+    let fresh = |_: &Option<String>| InstanceId::fresh(command.kind, now, app.chance.id());
     let mut ids: Vec<InstanceId> = command.names.iter().map(fresh).collect();
     // In order, so that a later command with the same token gets them in this order too.
     ids.sort_unstable();
     for (id, name) in ids.iter().zip(&command.names) {
-        let instance = instance(caller, command, id.clone(), name.clone(), system_disk_gib, now, settles);
+        let instance = instance(app, caller, command, id.clone(), name.clone(), system_disk_gib, now);
         insert(&mut tx, &instance, &command.tags).await?;
     }
     tx.commit().await?;
@@ -116,16 +114,17 @@ async fn launched_before(
 }
 
 fn instance(
+    app: &App,
     caller: &Caller,
     command: &RunInstances,
     id: InstanceId,
     name: Option<String>,
     system_disk_gib: i64,
     now: Timestamp,
-    settles: Timestamp,
 ) -> Instance {
+    let settles = now.plus_millis(app.settings.instance_ms);
     let disk = |kind, category: &str, size_gib| Disk {
-        id: DiskId::fresh(now, id_chance()),
+        id: DiskId::fresh(now, app.chance.id()),
         kind,
         category: category.to_owned(),
         size_gib,

@@ -32,6 +32,7 @@ pub struct Nonces {
     keys: [RandomState; 2],
     shards: [Mutex<Shard>; SHARDS],
     shard_max: usize,
+    refused_before: Option<Timestamp>,
 }
 
 /// Why a nonce cannot be spent.
@@ -66,7 +67,15 @@ impl Nonces {
             keys: [RandomState::new(), RandomState::new()],
             shards: std::array::from_fn(|_| Mutex::default()),
             shard_max: nonces_max.div_ceil(SHARDS),
+            refused_before: None,
         }
+    }
+
+    /// The same memory, which takes every nonce stamped before this time for spent: those spent between a
+    /// backup and its restore are forgotten.
+    #[must_use]
+    pub fn refusing_before(self, time: Option<Timestamp>) -> Self {
+        Self { refused_before: time, ..self }
     }
 
     /// Spends a nonce, exactly once per access key among any number of simultaneous calls.
@@ -85,6 +94,9 @@ impl Nonces {
         stamped: Timestamp,
         now: Timestamp,
     ) -> Result<(), NonceRefused> {
+        if self.refused_before.is_some_and(|time| stamped < time) {
+            return Err(NonceRefused::Used);
+        }
         let hash = self.hash(access_key_id, nonce);
         let mut shard = self.shard(hash);
         shard.forget_before(minute(now));
@@ -196,6 +208,13 @@ mod tests {
         assert_eq!(nonces.remembered(), 1);
         assert_eq!(nonces.spend("a", "1", NOW, NOW), Err(NonceRefused::Used));
         assert_eq!(nonces.spend("a", "2", NOW, NOW), Err(NonceRefused::Full));
+    }
+
+    #[test]
+    fn what_was_stamped_before_a_restore_counts_as_spent() {
+        let nonces = Nonces::default().refusing_before(Some(NOW));
+        assert_eq!(nonces.spend("a", "1", after(-1), NOW), Err(NonceRefused::Used));
+        assert_eq!(nonces.spend("a", "1", NOW, NOW), Ok(()));
     }
 
     #[test]

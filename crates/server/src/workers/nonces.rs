@@ -1,13 +1,14 @@
-//! Forgets nonces that have expired.
+//! Forgets nonces that have expired, and sessions that have long been over.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use calotype_store::db::StoreError;
-use calotype_store::nonces;
+use calotype_store::{nonces, sessions};
 
 use super::log_failure;
 use crate::app::App;
+use crate::sessions::KEPT_AFTER_END_MS;
 
 /// The time between two rounds.
 const EVERY: Duration = Duration::from_mins(1);
@@ -22,8 +23,14 @@ pub(super) async fn run(app: Arc<App>) {
     }
 }
 
-async fn run_once(app: &App) -> Result<(), StoreError> {
+/// Does one round.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn run_once(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
-    nonces::forget_expired(&mut tx, app.clock.now()).await?;
+    let now = app.clock.now();
+    nonces::forget_expired(&mut tx, now).await?;
+    sessions::forget_ended(&mut tx, now.plus_millis(-KEPT_AFTER_END_MS)).await?;
     tx.commit().await
 }

@@ -21,7 +21,7 @@ pub(super) async fn run(app: Arc<App>) {
             Err(error) => log_failure("reinits", &error),
         }
         let due = next_due(&app).await;
-        wait(&app, &app.wake.reinits, due).await;
+        wait(&app, app.wake.reinits.notified(), due).await;
     }
 }
 
@@ -32,7 +32,7 @@ async fn next_due(app: &App) -> Option<Timestamp> {
 
 /// Switches one batch of what is due now; gives how many. The images that the instances leave are free
 /// when this returns.
-pub(super) async fn run_once(app: &App) -> Result<usize, StoreError> {
+pub async fn run_once(app: &App) -> Result<usize, StoreError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let due = instances::due_reinits(&mut tx, now, BATCH).await?;

@@ -72,7 +72,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
         "Code": "200",
         "Data": {
             "ImageId": made.image.as_str(),
-            "TaskId": task_id(),
+            "TaskId": task_id(call),
             "VersionId": made.version.as_str(),
         },
         "Message": "success",

@@ -191,7 +191,7 @@ impl From<DeleteRefusal> for AppStreamError {
             DeleteRefusal::NotFound => Self::ImageNotExist,
             DeleteRefusal::SharedIn => Self::SharedIn,
             DeleteRefusal::Public => Self::NotAllow,
-            DeleteRefusal::Making(_) => Self::Creating,
+            DeleteRefusal::Making(_) | DeleteRefusal::Exporting(_) => Self::Creating,
             DeleteRefusal::SharedOut(_) => Self::SharedOut,
             DeleteRefusal::CommunityParent(_) => Self::CommunityParent,
             DeleteRefusal::CreatedUse(_) | DeleteRefusal::SwitchedUse(_) => Self::InUse,

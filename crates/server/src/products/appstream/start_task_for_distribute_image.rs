@@ -47,5 +47,5 @@ async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
         return Err(invalid("DestinationRegionList"));
     }
     distribute_image(call.app, &call.caller, &image, &command, call.now).await?;
-    Ok(json!({ "Code": "200", "Data": task_id(), "Message": "success", "Success": true }))
+    Ok(json!({ "Code": "200", "Data": task_id(call), "Message": "success", "Success": true }))
 }

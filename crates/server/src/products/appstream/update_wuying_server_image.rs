@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::error::AppStreamError;
 use super::params::{about, consumer_id, image_id, may_be_workstation};
 use super::{API, answer};
-use crate::clock::id_chance;
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::reinit_instance::reinit_instances;
 use crate::wire::encode::hex;
@@ -36,5 +35,5 @@ async fn handle(call: &Call<'_>) -> Result<Value, AppStreamError> {
         result.map_err(|refusal| about("WuyingServerId", refusal))?;
     }
     // The workstation tells of the update itself, so nothing is kept under the id of the task.
-    Ok(json!({ "TaskId": format!("ota-{}", hex(&id_chance())) }))
+    Ok(json!({ "TaskId": format!("ota-{}", hex(&call.app.chance.id())) }))
 }

@@ -1,13 +1,18 @@
 //! The refusals of our own API.
 
+use std::borrow::Cow;
+
 use calotype_core::image::NotChangeable;
 use calotype_core::ram::Denied;
+use calotype_core::restore_image::{Lost, RestoreRefusal};
 use calotype_store::db::StoreError;
+use serde_json::{Value, json};
 
 use crate::products::{Call, access_denied};
 use crate::service::ServiceError;
 use crate::service::publish_image::PublishRefusal;
 use crate::wire::fault::{ErrorRow, Fault, GatewayError};
+use crate::wire::params::InvalidParameter;
 
 /// Why an operation of our own API was not done.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +20,15 @@ pub enum CalotypeError {
     /// A parameter that must be there is not.
     #[error("a parameter is missing")]
     MissingParameter,
-    /// The image id is malformed.
-    #[error("the image id is malformed")]
-    InvalidImageId,
+    /// A parameter is malformed or out of bounds.
+    #[error("the parameter {0} is invalid")]
+    InvalidParameter(Cow<'static, str>),
+    /// There is no such deletion.
+    #[error("no such deletion")]
+    DeletionNotExist,
+    /// The image does not come back.
+    #[error("not restored")]
+    NotRestored(RestoreRefusal),
     /// There is no such image.
     #[error("no such image")]
     ImageNotExist,
@@ -42,14 +53,35 @@ pub enum CalotypeError {
 }
 
 impl CalotypeError {
+    /// The refusal of a parameter.
+    pub(super) fn invalid(name: &'static str) -> Self {
+        Self::InvalidParameter(name.into())
+    }
+
     /// What the caller sees.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
         match self {
             Self::MissingParameter => GatewayError::MissingParameter.row(),
-            Self::InvalidImageId => {
-                ErrorRow::fixed(400, "InvalidParameter.ImageId", "The parameter ImageId is invalid.")
+            Self::InvalidParameter(name) => ErrorRow {
+                status: 400,
+                code: format!("InvalidParameter.{name}").into(),
+                message: format!("The parameter {name} is invalid.").into(),
+            },
+            Self::DeletionNotExist | Self::NotRestored(RestoreRefusal::NotFound) => {
+                ErrorRow::fixed(400, "Deletion.NotExist", "The deletion does not exist.")
             }
+            Self::NotRestored(RestoreRefusal::Restored) => {
+                ErrorRow::fixed(400, "Deletion.Restored", "The image was restored already.")
+            }
+            Self::NotRestored(RestoreRefusal::GraceOver) => {
+                ErrorRow::fixed(400, "Deletion.GraceOver", "The grace period of the deletion is over.")
+            }
+            Self::NotRestored(RestoreRefusal::Lost(_)) => ErrorRow::fixed(
+                400,
+                "Deletion.NotRestorable",
+                "Part of what was deleted can no longer come back.",
+            ),
             Self::ImageNotExist => ErrorRow::fixed(400, "Image.NotExist", "The image does not exist."),
             Self::NotOwner => ErrorRow::fixed(403, "Image.NotOwner", "The image belongs to another account."),
             Self::NotAvailable => ErrorRow::fixed(400, "Image.NotAvailable", "The image is not available."),
@@ -71,8 +103,14 @@ impl CalotypeError {
         match self {
             Self::Denied(denied) => fault.with_access_denied(access_denied(&denied, call)),
             Self::Store(error) => fault.with_source(error),
+            Self::NotRestored(RestoreRefusal::Lost(lost)) => {
+                let lost = lost.iter().map(render_lost).collect::<Vec<_>>();
+                fault.with_extra(vec![("Lost", lost.into())])
+            }
             Self::MissingParameter
-            | Self::InvalidImageId
+            | Self::InvalidParameter(_)
+            | Self::DeletionNotExist
+            | Self::NotRestored(_)
             | Self::ImageNotExist
             | Self::NotOwner
             | Self::NotAvailable
@@ -91,6 +129,26 @@ impl<R: Into<CalotypeError>> From<ServiceError<R>> for CalotypeError {
             ServiceError::Store(error) => Self::Store(error),
         }
     }
+}
+
+impl From<RestoreRefusal> for CalotypeError {
+    fn from(refusal: RestoreRefusal) -> Self {
+        Self::NotRestored(refusal)
+    }
+}
+
+impl From<InvalidParameter> for CalotypeError {
+    fn from(invalid: InvalidParameter) -> Self {
+        Self::InvalidParameter(invalid.name.into())
+    }
+}
+
+fn render_lost(lost: &Lost) -> Value {
+    let (kind, id, clear) = match lost {
+        Lost::Region(region) => ("Region", region.as_str(), ""),
+        Lost::Parent(parent) => ("ParentImage", parent.as_str(), "Restore it first."),
+    };
+    json!({ "Clear": clear, "Id": id, "Kind": kind })
 }
 
 impl From<PublishRefusal> for CalotypeError {

@@ -60,6 +60,7 @@ fn describe(refusal: &DeleteRefusal) -> (&'static str, &'static str) {
         DeleteRefusal::SharedIn => ("SharedIn", "Only its owner can delete it."),
         DeleteRefusal::Public => ("Public", "Only its owner can delete it."),
         DeleteRefusal::Making(_) => ("Making", "Wait until it is made and every copy has ended."),
+        DeleteRefusal::Exporting(_) => ("Exporting", "Wait until the export has ended."),
         DeleteRefusal::SharedOut(_) => ("SharedOut", "Take the shares back."),
         DeleteRefusal::CommunityParent(_) => {
             ("CommunityParent", "Withdraw or delete the community images derived from it.")
@@ -78,13 +79,15 @@ fn blockers(found: &Explained, refusal: &DeleteRefusal, account: &AccountId) -> 
             .blockers
             .get(id)
             .map_or_else(Default::default, |(owner, since)| (owner.to_string(), since.to_string()));
-        json!({ "Id": id, "InProgress": kind == "Region", "Kind": kind, "Owner": owner, "Since": since })
+        let in_progress = ["Region", "Export"].contains(&kind);
+        json!({ "Id": id, "InProgress": in_progress, "Kind": kind, "Owner": owner, "Since": since })
     };
     match refusal {
         DeleteRefusal::NotFound | DeleteRefusal::SharedIn | DeleteRefusal::Public => (Vec::new(), 0),
         DeleteRefusal::Making(regions) => {
             (regions.iter().map(|region| named("Region", region.as_str())).collect(), 0)
         }
+        DeleteRefusal::Exporting(target) => (vec![named("Export", &target.to_string())], 0),
         DeleteRefusal::SharedOut(accounts) => {
             (accounts.iter().map(|account| named("Share", account.as_str())).collect(), 0)
         }

@@ -72,7 +72,7 @@ fn details(params: &Params) -> Result<Details, EcdError> {
         (SYSTEM_DISK_LEVEL, json!(root_level.unwrap_or_default())),
         (DATA_DISK_LEVEL, json!(user_level.unwrap_or_default())),
         (DESKTOP_TYPE, json!(desktop_type)),
-        (DESCRIPTION, json!(description(params)?.unwrap_or_default())),
+        (DESCRIPTION, json!(description(params, "Description")?.unwrap_or_default())),
         (LANGUAGE, json!(one_of(params, "Language", &LANGUAGES)?.unwrap_or_default())),
     ];
     Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())

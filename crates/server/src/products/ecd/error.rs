@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use calotype_core::delete_image::DeleteRefusal;
-use calotype_core::image::Unusable;
+use calotype_core::distribute_image::DistributeRefusal;
+use calotype_core::image::{NotChangeable, Unusable};
 use calotype_core::ram::Denied;
 use calotype_core::share_image::ShareRefusal;
 use calotype_core::template::TemplateRefusal;
@@ -186,6 +187,27 @@ impl From<NoBundle> for EcdError {
     }
 }
 
+impl From<NotChangeable> for EcdError {
+    fn from(refusal: NotChangeable) -> Self {
+        match refusal {
+            NotChangeable::NotFound => Self::ImageNotExist,
+            NotChangeable::NotOwner => Self::NotOwner,
+            NotChangeable::Making => Self::Creating,
+        }
+    }
+}
+
+impl From<DistributeRefusal> for EcdError {
+    fn from(refusal: DistributeRefusal) -> Self {
+        match refusal {
+            DistributeRefusal::Image(refusal) => refusal.into(),
+            DistributeRefusal::NoVersion => Self::ImageNotExist,
+            // The image is not in the region that is named.
+            DistributeRefusal::NoSource => Self::invalid("RegionId"),
+        }
+    }
+}
+
 impl From<ShareRefusal> for EcdError {
     fn from(refusal: ShareRefusal) -> Self {
         match refusal {
@@ -225,7 +247,7 @@ impl From<DeleteRefusal> for EcdError {
             DeleteRefusal::NotFound => Self::ImageNotExist,
             DeleteRefusal::SharedIn => Self::SharedIn,
             DeleteRefusal::Public => Self::NotAllow,
-            DeleteRefusal::Making(_) => Self::Creating,
+            DeleteRefusal::Making(_) | DeleteRefusal::Exporting(_) => Self::Creating,
             DeleteRefusal::SharedOut(_) => Self::SharedOut,
             DeleteRefusal::CommunityParent(_) => Self::CommunityParent,
             DeleteRefusal::CreatedUse(_) | DeleteRefusal::SwitchedUse(_) => Self::InUse,

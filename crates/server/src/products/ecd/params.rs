@@ -70,12 +70,12 @@ pub(super) fn echoed<'a>(params: &'a Params, name: &'static str) -> Result<Optio
     }
 }
 
-/// A description; it may have several lines.
-pub(super) fn description(params: &Params) -> Result<Option<&str>, EcdError> {
+/// The description in this parameter; it may have several lines.
+pub(super) fn description<'a>(params: &'a Params, name: &'static str) -> Result<Option<&'a str>, EcdError> {
     let is_link = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-    match params.text("Description") {
+    match params.text(name) {
         Some(text) if !DESCRIPTION_CHARS.contains(&text.chars().count()) || is_link(text) => {
-            Err(EcdError::invalid("Description"))
+            Err(EcdError::invalid(name))
         }
         text => Ok(text),
     }

@@ -48,7 +48,7 @@ pub(super) fn details(params: &Params) -> Result<Details, EcdError> {
     for name in SWITCHES {
         put(&mut details, name, params.boolean(name)?);
     }
-    put(&mut details, "Description", description(params)?);
+    put(&mut details, "Description", description(params, "Description")?);
     put(&mut details, "DefaultLanguage", one_of(params, "DefaultLanguage", &LANGUAGES)?);
     let level = "SystemDiskPerformanceLevel";
     put(&mut details, level, one_of(params, level, &PERFORMANCE_LEVELS)?);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use calotype_core::delete_image::DeleteRefusal;
+use calotype_core::export_image::ExportRefusal;
 use calotype_core::image::{NotChangeable, Unusable};
 use calotype_core::instance::InstanceRefusal;
 use calotype_core::ram::Denied;
@@ -17,6 +18,7 @@ use crate::service::create_image::CreateImageRefusal;
 use crate::service::create_snapshot::SnapshotRefusal;
 use crate::service::delete_image::DeleteImageError;
 use crate::service::delete_snapshot::NoSnapshot;
+use crate::service::export_image::ExportImageRefusal;
 use crate::service::import_image::ImportRefusal;
 use crate::service::run_instances::RunRefusal;
 use crate::wire::fault::{ErrorRow, Fault, GatewayError};
@@ -194,7 +196,7 @@ impl From<DeleteRefusal> for EnsError {
         match refusal {
             DeleteRefusal::NotFound => Self::ImageNotExist,
             DeleteRefusal::SharedIn | DeleteRefusal::Public => Self::NotOwner,
-            DeleteRefusal::Making(_) => Self::IncorrectImageStatus,
+            DeleteRefusal::Making(_) | DeleteRefusal::Exporting(_) => Self::IncorrectImageStatus,
             DeleteRefusal::CreatedUse(_) => Self::ImageUsedToCreate,
             // Shares do not block here, and nothing is published; were it so, it would be another use.
             DeleteRefusal::SwitchedUse(_)
@@ -246,6 +248,26 @@ impl From<ShareRefusal> for EnsError {
             ShareRefusal::Public => Self::ImageTypeNotSupported,
             ShareRefusal::WithOwner => Self::invalid("AddAccounts"),
             ShareRefusal::TooMany => Self::Invalid("the image is shared with too many accounts"),
+        }
+    }
+}
+
+impl From<ExportRefusal> for EnsError {
+    fn from(refusal: ExportRefusal) -> Self {
+        match refusal {
+            ExportRefusal::NotFound => Self::invalid("ImageId"),
+            ExportRefusal::NotOwn => Self::ImageTypeNotSupported,
+            ExportRefusal::NotAvailable | ExportRefusal::Exporting => Self::IncorrectImageStatus,
+        }
+    }
+}
+
+impl From<ExportImageRefusal> for EnsError {
+    fn from(refusal: ExportImageRefusal) -> Self {
+        match refusal {
+            ExportImageRefusal::NoBucket => Self::invalid("OSSBucket"),
+            ExportImageRefusal::OtherRegion => Self::invalid("OSSRegionId"),
+            ExportImageRefusal::Image(refusal) => refusal.into(),
         }
     }
 }

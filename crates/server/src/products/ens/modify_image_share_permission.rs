@@ -6,7 +6,7 @@ use calotype_core::share_image::ShareImage;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
-use super::params::image_id;
+use super::params::{image_id, in_the_singular};
 use super::{API, answer};
 use crate::products::{Call, Kind, Operation, Parameter};
 use crate::service::share_image::share_image;
@@ -27,9 +27,7 @@ pub const OPERATION: Operation = Operation {
 
 async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     // This page says it in the singular.
-    let image = image_id(call.params).map_err(|error| {
-        if matches!(error, EnsError::MissingParameter) { EnsError::MissingOneParameter } else { error }
-    })?;
+    let image = image_id(call.params).map_err(in_the_singular)?;
     let command =
         ShareImage { image, add: accounts(call, "AddAccounts")?, remove: accounts(call, "RemoveAccounts")? };
     if command.add.is_empty() && command.remove.is_empty() {

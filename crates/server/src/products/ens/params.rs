@@ -22,6 +22,11 @@ pub(super) fn image_id(params: &Params) -> Result<ImageId, EnsError> {
     }
 }
 
+/// The same refusal in the words of the pages that say it in the singular.
+pub(super) fn in_the_singular(error: EnsError) -> EnsError {
+    if matches!(error, EnsError::MissingParameter) { EnsError::MissingOneParameter } else { error }
+}
+
 /// The one instance that is meant.
 pub(super) fn instance_id(params: &Params) -> Result<InstanceId, EnsError> {
     InstanceId::parse(required(params, "InstanceId")?).map_err(|_| EnsError::invalid("InstanceId"))
@@ -55,6 +60,30 @@ pub(super) fn id_or_list(params: &Params, name: &'static str) -> Result<Vec<Stri
 pub(super) fn target_region(params: &Params) -> Result<Option<RegionId>, EnsError> {
     let parse = |text| RegionId::parse(text).map_err(|_| EnsError::invalid("TargetOSSRegionId"));
     params.text("TargetOSSRegionId").map(parse).transpose()
+}
+
+/// The longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 256;
+
+/// The name of a snapshot, if one is given. Those that begin with `auto` are the vendor's own.
+pub(super) fn snapshot_name(params: &Params) -> Result<Option<&str>, EnsError> {
+    match params.text("SnapshotName") {
+        Some(text) if !name::is_valid(text) || text.starts_with("auto") => {
+            Err(EnsError::invalid("SnapshotName"))
+        }
+        text => Ok(text),
+    }
+}
+
+/// The description of a snapshot, if one is given.
+pub(super) fn snapshot_description(params: &Params) -> Result<Option<&str>, EnsError> {
+    let is_link = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    match params.text("Description") {
+        Some(text) if is_link(text) || text.chars().count() > DESCRIPTION_CHARS_MAX => {
+            Err(EnsError::invalid("Description"))
+        }
+        text => Ok(text),
+    }
 }
 
 /// A name that must be there and be well-formed.

@@ -1,5 +1,6 @@
 //! Members that several ENS answers share.
 
+use calotype_core::export_image::ExportState;
 use calotype_core::ids::InstanceId;
 use calotype_core::image::{Image, ImageState, ImageView, Stage, Standing};
 use serde_json::{Map, Value, json};
@@ -19,6 +20,15 @@ pub(super) fn image_status(state: &ImageState) -> &'static str {
         ImageState::Unavailable => "Unavailable",
         ImageState::Failed { stage: Stage::Creating | Stage::Packing, .. } => "Pack_failed",
         ImageState::Failed { stage: Stage::Uploading | Stage::Copying, .. } => "Upload_failed",
+    }
+}
+
+/// How far an export is, in the vendor's words.
+pub(super) fn export_status(state: &ExportState) -> &'static str {
+    match state {
+        ExportState::Exporting => "Exporting",
+        ExportState::Exported => "Exported",
+        ExportState::Failed { .. } => "ExportError",
     }
 }
 

@@ -2,11 +2,13 @@
 
 use calotype_core::ids::InstanceId;
 use calotype_core::instance::ChargeType;
-use calotype_core::name;
 use calotype_core::usage::ConsumerKind;
 use serde_json::{Value, json};
 
 use super::error::EnsError;
+use super::launch_params::{
+    CATEGORY_DEFAULT, bounded, category, check_user_data, data_disks, echo, names, node, size_gib,
+};
 use super::params::{image_id, required};
 use super::{API, answer};
 use crate::products::{Call, Kind, Operation, Parameter};
@@ -71,25 +73,16 @@ pub const OPERATION: Operation = Operation {
     handler: |call| Box::pin(async move { answer(call, handle(call).await) }),
 };
 
-/// The most instances in one call.
-const AMOUNT_MAX: i64 = 100;
-
-/// The most data disks and the most tags of an instance.
-const DATA_DISKS_MAX: usize = 16;
+/// The most tags of an instance.
 const TAGS_MAX: usize = 20;
 
-/// The longest tag, user data and other text, in bytes.
+/// The longest tag, in bytes.
 const TAG_BYTES_MAX: usize = 128;
-const USER_DATA_BYTES_MAX: usize = 22 * 1024;
-const TEXT_BYTES_MAX: usize = 256;
-
-/// The largest disk, in GiB.
-const DISK_GIB_MAX: i64 = 32_768;
 
 /// The specification, if none is asked for.
 const INSTANCE_TYPE_DEFAULT: &str = "ens.sn1.small";
 
-/// Parameters that change nothing here and are given back as they came, so that a plan settles.
+/// Parameters that are given back as they came.
 const ECHOED: [&str; 9] = [
     "AutoReleaseTime",
     "HostName",
@@ -112,7 +105,7 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
     let command = RunInstances {
         kind: ConsumerKind::Instance,
         image,
-        names: names(params)?,
+        names: names(params, params.integer("Amount")?, "Amount")?,
         region: ens_region(call)?,
         instance_type: bounded(params, "InstanceType")?.unwrap_or(INSTANCE_TYPE_DEFAULT).to_owned(),
         charge_type: match params.text("InstanceChargeType") {
@@ -125,70 +118,25 @@ async fn handle(call: &Call<'_>) -> Result<Value, EnsError> {
         system_disk_gib,
         data_disks: data_disks(params)?,
         tags: tags(params)?,
-        echo: echo(params)?,
+        echo: echo(params, &ECHOED)?,
     };
-    if params.text("UserData").is_some_and(|data| data.len() > USER_DATA_BYTES_MAX) {
-        return Err(EnsError::invalid("UserData"));
-    }
+    params.integer("InternetMaxBandwidthOut")?;
+    check_user_data(params)?;
     let instances = run_instances(call.app, &call.caller, &command, call.now).await?;
     let ids: Vec<_> = instances.iter().map(InstanceId::as_str).collect();
     // Nothing is sold here, so there is no order.
     Ok(json!({ "InstanceIds": ids, "OrderId": "" }))
 }
 
-fn names(params: &Params) -> Result<Vec<Option<String>>, EnsError> {
-    let amount = params.integer("Amount")?.unwrap_or(1);
-    if !(1..=AMOUNT_MAX).contains(&amount) {
-        return Err(EnsError::invalid("Amount"));
-    }
-    let suffix = params.boolean("UniqueSuffix")?.unwrap_or(false);
-    let name = params.text("InstanceName");
-    let suffixed = |name: &str| if suffix { format!("{name}000") } else { name.to_owned() };
-    if name.is_some_and(|name| !name::is_valid(&suffixed(name))) {
-        return Err(EnsError::invalid("InstanceName"));
-    }
-    let named = |number| name.map(|name| if suffix { format!("{name}{number:03}") } else { name.to_owned() });
-    Ok((1..=amount).map(named).collect())
-}
-
 fn ens_region(call: &Call<'_>) -> Result<String, EnsError> {
-    let nodes = &call.app.ens_regions;
-    let node = match call.params.text("EnsRegionId") {
-        Some(id) => nodes.iter().find(|node| node.id == id),
-        None if call.params.text("ScheduleAreaLevel") == Some("Region") => {
-            return Err(EnsError::MissingParameter);
+    match call.params.text("EnsRegionId") {
+        Some(id) => node(call, id),
+        None if call.params.text("ScheduleAreaLevel") == Some("Region") => Err(EnsError::MissingParameter),
+        None => {
+            let first = call.app.ens_regions.first();
+            first.map(|node| node.id.clone()).ok_or(EnsError::invalid("EnsRegionId"))
         }
-        None => nodes.first(),
-    };
-    node.map(|node| node.id.clone()).ok_or(EnsError::invalid("EnsRegionId"))
-}
-
-const CATEGORY_DEFAULT: &str = "cloud_efficiency";
-
-fn category(disk: &Params) -> String {
-    let known = ["cloud_efficiency", "cloud_ssd", "local_hdd", "local_ssd"];
-    let asked = disk.text("Category").filter(|category| known.contains(category));
-    asked.unwrap_or(CATEGORY_DEFAULT).to_owned()
-}
-
-fn size_gib(disk: &Params, name: &'static str) -> Result<Option<i64>, EnsError> {
-    let size = disk.integer("Size").map_err(|_| EnsError::invalid(name))?;
-    match size {
-        Some(size) if !(1..=DISK_GIB_MAX).contains(&size) => Err(EnsError::invalid(name)),
-        size => Ok(size),
     }
-}
-
-fn data_disks(params: &Params) -> Result<Vec<(String, i64)>, EnsError> {
-    let disks = params.objects("DataDisk")?;
-    if disks.len() > DATA_DISKS_MAX {
-        return Err(EnsError::invalid("DataDisk"));
-    }
-    let disk = |disk: &Params| {
-        let size = size_gib(disk, "DataDisk.Size")?.ok_or(EnsError::invalid("DataDisk.Size"))?;
-        Ok((category(disk), size))
-    };
-    disks.iter().map(disk).collect()
 }
 
 fn tags(params: &Params) -> Result<Vec<(String, String)>, EnsError> {
@@ -205,22 +153,4 @@ fn tags(params: &Params) -> Result<Vec<(String, String)>, EnsError> {
         Ok((key.to_owned(), value.to_owned()))
     };
     tags.iter().map(tag).collect()
-}
-
-fn echo(params: &Params) -> Result<Vec<(String, String)>, EnsError> {
-    let mut echo = Vec::new();
-    params.integer("InternetMaxBandwidthOut")?;
-    for name in ECHOED {
-        if let Some(text) = bounded(params, name)? {
-            echo.push((name.to_owned(), text.to_owned()));
-        }
-    }
-    Ok(echo)
-}
-
-fn bounded<'a>(params: &'a Params, name: &'static str) -> Result<Option<&'a str>, EnsError> {
-    match params.text(name) {
-        Some(text) if text.len() > TEXT_BYTES_MAX => Err(EnsError::invalid(name)),
-        text => Ok(text),
-    }
 }
