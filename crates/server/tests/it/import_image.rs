@@ -4,9 +4,10 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::support::folders::RegionAway;
 use crate::support::print::sha256;
 use crate::support::refusals::{MISSING_PARAMETER, Row, invalid};
-use crate::support::{BUCKET, DISK_GIB, RegionAway, Setup, World, disk, import_params, with, without};
+use crate::support::{BUCKET, DISK_GIB, Setup, World, disk, import_params, with, without};
 
 #[tokio::test]
 async fn the_image_gets_exactly_the_bytes_of_the_object() {

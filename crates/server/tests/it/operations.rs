@@ -1,7 +1,7 @@
 //! Walks the table of operations: what is served is what the vendor declares, and nothing is served to
 //! whoever may not have it.
 
-mod drive;
+pub mod drive;
 mod drive_app_streaming;
 mod errors;
 mod refusals;
@@ -10,16 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use calotype::operations::OPERATIONS;
-use calotype::products::{Kind, Operation};
+use calotype::products::{Kind, Operation, REASON};
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{Setup, World};
 use drive::Stage;
 
 /// The vendor's declarations: see `tests/spec/README.md`.
 fn spec() -> Vec<Value> {
     serde_json::from_str(include_str!("../spec/operations.json")).unwrap()
 }
+
+/// For what works within the grace period of a delete only.
+const GRACE: &str = "deletion = { grace = '1h' }\n";
 
 /// What the vendor declares of an operation; nothing of those of our own API.
 fn declared<'s>(spec: &'s [Value], operation: &Operation) -> Option<&'s Value> {
@@ -61,6 +64,8 @@ fn parameters_are_those_of_the_vendor() {
         let served: Vec<(&str, (Kind, bool))> = operation
             .parameters
             .iter()
+            // The one parameter of ours on an operation of the vendor's.
+            .filter(|parameter| (operation.name, **parameter) != ("DeleteImage", REASON))
             .map(|parameter| (parameter.name, (parameter.kind, parameter.required)))
             .collect();
         let served_once: BTreeMap<_, _> = served.iter().copied().collect();
@@ -157,6 +162,7 @@ const EMPTY: &[&str] = &[
     "appstreaming.ListWuyingServer.WuyingServerList[].Sessions",
     "appstreaming.ListWuyingServer.WuyingServerList[].Users",
     "ecd.DescribeImages.Images[].SupportedLanguages",
+    "ens.DescribeDisks.Disks.Disks[].Tags.Tags",
     "ens.DescribeInstances.Instances.Instance[].NetworkInterfaces.NetworkInterfaces",
     "ens.DescribeInstances.Instances.Instance[].PrivateIpAddresses.PrivateIpAddress",
     "ens.DescribeInstances.Instances.Instance[].PublicIpAddress.IpAddress",
@@ -170,13 +176,14 @@ const ABSENT: [&str; 2] =
 #[tokio::test]
 async fn answers_have_exactly_the_declared_members_and_types() {
     let spec = spec();
-    let world = World::new().await;
+    let world = World::open(Setup::with(GRACE)).await;
     let stage = Stage::set(&world).await;
     let mut differences = Vec::new();
     for operation in OPERATIONS {
         let params = stage.params(&world, operation).await;
         let params: Vec<(&str, &str)> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let answer = world.owner.call(operation.api.version, operation.name, &params).await;
+        let caller = Stage::caller(&world, operation);
+        let answer = caller.call(operation.api.version, operation.name, &params).await;
         assert_eq!(answer.status, 200, "{} {params:?}: {}", operation.name, answer.body);
         if let Some(declared) = declared(&spec, operation) {
             let path = format!("{}.{}", operation.api.name, operation.name);

@@ -4,6 +4,7 @@
 
 mod app_streaming;
 pub mod arena;
+mod exports;
 
 use std::collections::BTreeMap;
 

@@ -22,7 +22,10 @@ fn lease(world: &World) -> Lease {
 /// Takes every fill that is due, as a process does that then dies.
 async fn claim_fills(world: &World) -> Vec<FillTask> {
     let mut tx = world.app.db.begin().await.unwrap();
-    let tasks = replicas::claim_fills(&mut tx, world.clock.now(), &lease(world), 64).await.unwrap();
+    let (now, mut tasks) = (world.clock.now(), Vec::new());
+    for region in world.app.wake.fills.regions() {
+        tasks.extend(replicas::claim_fills(&mut tx, region, now, &lease(world), 64).await.unwrap());
+    }
     tx.commit().await.unwrap();
     tasks
 }
@@ -30,7 +33,10 @@ async fn claim_fills(world: &World) -> Vec<FillTask> {
 /// Takes every erasure that is due.
 async fn claim_erasures(world: &World) -> Vec<replicas::EraseTask> {
     let mut tx = world.app.db.begin().await.unwrap();
-    let tasks = replicas::claim_erasures(&mut tx, world.clock.now(), &lease(world), 64).await.unwrap();
+    let (now, mut tasks) = (world.clock.now(), Vec::new());
+    for region in world.app.wake.erasures.regions() {
+        tasks.extend(replicas::claim_erasures(&mut tx, region, now, &lease(world), 64).await.unwrap());
+    }
     tx.commit().await.unwrap();
     tasks
 }

@@ -5,29 +5,33 @@
 
 pub mod app_streaming;
 pub mod caller;
+pub mod folders;
 pub mod print;
 pub mod raw;
 pub mod refusals;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use calotype::app::App;
+use calotype::app::{App, Ground};
 use calotype::clock::Clock;
 use calotype::config::{Config, Overrides};
+use calotype::throttle::Limits;
 use calotype::{http, workers};
 use calotype_core::ids::RegionId;
 use calotype_core::qcow2;
 use calotype_core::time::Timestamp;
-use calotype_store::db::{Faults, Row, Value as SqlValue};
+use calotype_store::db::{Row, Value as SqlValue};
+use calotype_store::seam::{Faults, MaybeSeam};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use caller::Caller;
+use folders::copy_folder;
 
 /// The account that most tests act for.
 pub const OWNER: &str = "1000000000000001";
@@ -47,6 +51,8 @@ pub const NODE: &str = "cn-chenzhou-telecom_unicom_cmcc";
 pub const PUBLIC_IMAGE: &str = "centos_6_08_64_20G_alibase_20171208";
 /// The region that imports of these tests go to.
 pub const REGION: &str = "cn-beijing";
+/// A role that every world has, with no rights.
+pub const STAGED_ROLE: &str = "staged";
 /// The virtual size of the disks that are imported.
 pub const DISK_GIB: u64 = 2;
 
@@ -57,10 +63,14 @@ pub struct Setup {
     pub settings: String,
     /// RAM users of the owner: names and the statements of their policies; none without statements.
     pub users: Vec<(String, String)>,
+    /// More of the owner's account, as it stands in the configuration file.
+    pub more: String,
     /// Whether transactions go without the fence: for the negative control of the races only.
     pub unfenced: bool,
     /// Failures at the seam of the store, to be armed when they shall happen.
     pub faults: Faults,
+    /// Another seam in the place of that one.
+    pub seam: MaybeSeam,
 }
 
 impl Setup {
@@ -83,7 +93,35 @@ impl Setup {
         let recorded = "[[account.access_key]]\nid = 'testid'\nsecret = 'testsecret'\n";
         let users: Vec<String> =
             self.users.iter().map(|(name, statements)| Self::user(name, statements)).collect();
-        [self.settings.as_str(), &accounts.concat(), recorded, &users.concat()].concat()
+        let assumer = Self::user("assumer", r#"{"Effect":"Allow","Action":"sts:*","Resource":"*"}"#);
+        let role = Self::role(STAGED_ROLE, "");
+        let users = [assumer, users.concat(), role].concat();
+        [self.settings.as_str(), &accounts.concat(), recorded, &users, &self.more].concat()
+    }
+
+    /// A role of the owner with a policy of these statements, or none; every user and role of its account may
+    /// assume it.
+    pub fn role(name: &str, statements: &str) -> String {
+        let trust = format!(
+            r#"{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"RAM":"acs:ram::{OWNER}:root"}}}}"#
+        );
+        Self::role_trusting(name, statements, &trust)
+    }
+
+    /// A role of the owner whose trust policy has these statements.
+    pub fn role_trusting(name: &str, statements: &str, trust: &str) -> String {
+        let policies = Self::policies(statements);
+        format!(
+            "[[account.role]]\nname = '{name}'\ntrust = '{{\"Version\":\"1\",\"Statement\":[{trust}]}}'\n\
+             policies = [ {policies} ]\n"
+        )
+    }
+
+    fn policies(statements: &str) -> String {
+        match statements {
+            "" => String::new(),
+            text => format!(r#"{{ name = 'only', document = '{{"Version":"1","Statement":[{text}]}}' }}"#),
+        }
     }
 
     fn key(name: &str) -> String {
@@ -92,10 +130,7 @@ impl Setup {
 
     fn user(name: &str, statements: &str) -> String {
         let key = Self::key(name);
-        let policies = match statements {
-            "" => String::new(),
-            text => format!(r#"{{ name = 'only', document = '{{"Version":"1","Statement":[{text}]}}' }}"#),
-        };
+        let policies = Self::policies(statements);
         format!(
             "[[account.user]]\nname = '{name}'\nid = '2{name}'\npolicies = [ {policies} ]\n\
              [[account.user.access_key]]\n{key}"
@@ -117,6 +152,8 @@ pub struct World {
     pub other: Caller,
     /// A third one.
     pub third: Caller,
+    /// A RAM user of the owner who may assume roles, which an account itself cannot.
+    pub assumer: Caller,
     setup: Setup,
     folder: TempDir,
     serving: JoinSet<()>,
@@ -146,23 +183,34 @@ impl World {
 
     async fn start(setup: Setup, folder: TempDir, clock: Clock) -> Self {
         let config = Self::config(&setup, &folder);
-        let faults = setup.faults.clone();
-        let app = App::open_with(config, clock.clone(), faults, !setup.unfenced).await.unwrap();
+        let ground = Ground {
+            clock: clock.clone(),
+            seam: setup.seam.clone().or_else(|| setup.faults.seam()),
+            fence: !setup.unfenced,
+            ..Ground::default()
+        };
+        let app = App::open_on(config, ground).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
         serving.spawn(http::serve(Arc::clone(&app), listener, std::future::pending()));
         let caller = |name| Caller::new(address, name, &clock);
         let (owner, other, third) = (caller("owner"), caller("other"), caller("third"));
-        Self { app, clock, address, owner, other, third, setup, folder, serving }
+        let assumer = caller("assumer");
+        Self { app, clock, address, owner, other, third, assumer, setup, folder, serving }
     }
 
     fn config(setup: &Setup, folder: &TempDir) -> Config {
         let path = folder.path().join("calotype.toml");
         std::fs::write(&path, setup.toml()).unwrap();
         let overrides =
-            Overrides { config: Some(path), data: Some(folder.path().join("data")), listen: None };
-        Config::load(&overrides, |_| None).unwrap()
+            Overrides { config: Some(path), data: Some(folder.path().join("data")), ..Overrides::default() };
+        let mut config = Config::load(&overrides, |_| None).unwrap();
+        // The clock stands still, so what is taken from a bucket would never come back.
+        if !setup.settings.contains("[throttling]") {
+            config.throttling = Limits::NONE;
+        }
+        config
     }
 
     /// Ends as abruptly as a killed process, then opens the same folder again.
@@ -191,6 +239,16 @@ impl World {
     /// Puts other users in the place of those that the world began with.
     pub fn replace_users(&mut self, users: &[(&str, &str)]) {
         self.setup.users = Setup::with_users(users).users;
+        self.reload();
+    }
+
+    /// Puts something else in the place of what more the owner's account had.
+    pub fn replace_more(&mut self, more: &str) {
+        more.clone_into(&mut self.setup.more);
+        self.reload();
+    }
+
+    fn reload(&self) {
         let config = Self::config(&self.setup, &self.folder);
         self.app.replace_identity(config.identity.unwrap());
     }
@@ -278,43 +336,6 @@ impl World {
     pub async fn measure(&self, region: &str) -> (u64, u64) {
         let region = self.app.places.region(&RegionId::trusted(region)).unwrap();
         region.measure().await.unwrap()
-    }
-}
-
-/// A region whose folder is away, until this is dropped: a file lies in its place, so nothing below it
-/// can be reached or made.
-pub struct RegionAway {
-    home: PathBuf,
-    away: PathBuf,
-}
-
-impl RegionAway {
-    /// Takes the folder away.
-    pub fn take(home: &Path) -> Self {
-        let away = home.with_extension("away");
-        std::fs::rename(home, &away).unwrap();
-        std::fs::write(home, b"not a folder").unwrap();
-        Self { home: home.to_owned(), away }
-    }
-}
-
-impl Drop for RegionAway {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.home).unwrap();
-        std::fs::rename(&self.away, &self.home).unwrap();
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What becomes of the bytes: at once, after the grace period, and while somebody copies from them.
 
 use super::{deleted, refused};
+use crate::support::folders::RegionAway;
 use crate::support::print::sha256;
 use crate::support::refusals::NOT_EXIST;
-use crate::support::{RegionAway, Setup, World, disk};
+use crate::support::{Setup, World, disk};
 
 #[tokio::test]
 async fn grace_keeps_the_bytes_until_the_clock_has_moved() {

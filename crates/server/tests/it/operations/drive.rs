@@ -3,7 +3,8 @@
 use calotype::products::Operation;
 
 use super::drive_app_streaming;
-use crate::support::{BUCKET, NODE, OTHER, PUBLIC_IMAGE, World, disk};
+use crate::support::caller::Caller;
+use crate::support::{BUCKET, NODE, OTHER, OWNER, PUBLIC_IMAGE, REGION, STAGED_ROLE, World, disk};
 
 /// Names and values of the parameters of a call.
 pub type Owned = Vec<(&'static str, String)>;
@@ -33,8 +34,16 @@ impl Stage {
         world.drain().await;
         let params = [("ImageName", "made-of-it"), ("SnapshotId", snapshot.as_str())];
         world.owner.ok("CreateImage", &params).await;
+        let export = export(image.clone());
+        let export: Vec<(&str, &str)> = export.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        world.owner.ok("ExportImage", &export).await;
         world.drain().await;
         Self { image, object, instance }
+    }
+
+    /// Who may call the operation: the account itself, unless that is the one who may not.
+    pub fn caller<'w>(world: &'w World, operation: &Operation) -> &'w Caller {
+        if operation.name == "AssumeRole" { &world.assumer } else { &world.owner }
     }
 
     /// Parameters with which a call of the operation succeeds, once.
@@ -49,21 +58,34 @@ impl Stage {
         let image = || ("ImageId", self.image.clone());
         let node = || ("EnsRegionId", NODE.to_owned());
         match operation {
+            "AssumeRole" => vec![
+                ("RoleArn", format!("acs:ram::{OWNER}:role/{STAGED_ROLE}")),
+                ("RoleSessionName", "walker".to_owned()),
+            ],
             "CreateImage" => vec![named("made-again"), ("InstanceId", self.instance.clone())],
+            "CreateInstance" => {
+                let fixed = [("InstanceType", "ens.sn1.small"), ("Period", "1"), ("Quantity", "1")];
+                let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
+                [image(), node()].into_iter().chain(fixed).collect()
+            }
             "CreateSnapshot" => {
                 let disk = world.owner.instance(&self.instance).await["SystemDisk"]["DiskId"].clone();
                 vec![("DiskId", disk.as_str().unwrap().to_owned()), node()]
             }
             "DeleteImage" => vec![("ImageId", world.import().await)],
-            "DeleteSnapshot" => {
+            "DeleteSnapshot" | "ModifySnapshotAttribute" => {
                 let snapshot = world.owner.create_snapshot(&self.instance).await;
                 vec![("SnapshotId", snapshot)]
             }
-            "DescribeEnsRegions" | "DescribeSnapshots" => vec![node()],
+            "DescribeDisks" | "DescribeEnsRegions" | "DescribeSnapshots" => vec![node()],
             "DescribeImageInfos" => vec![("OsType", "linux".to_owned())],
-            "DescribeImageSharePermission" | "DescribeImages" | "DescribeSelfImages" => vec![image()],
+            "DescribeExportImageStatus"
+            | "DescribeImageSharePermission"
+            | "DescribeImages"
+            | "DescribeSelfImages" => vec![image()],
             "DescribeInstances" => vec![("InstanceId", self.instance.clone())],
-            "GetCallerIdentity" => vec![],
+            "DescribeExportImageInfo" | "GetCallerIdentity" => vec![],
+            "ExportImage" => export(world.import().await),
             "ImportImage" => self.import(),
             "ListTagResources" => {
                 vec![("ResourceType", "instance".to_owned()), ("ResourceId.1", self.instance.clone())]
@@ -75,8 +97,12 @@ impl Stage {
             }
             "ReinitInstance" => vec![image(), ("InstanceId", running(world).await)],
             "ReinitInstances" => vec![image(), ("InstanceIds", running(world).await)],
-            "StopInstance" | "ReleasePostPaidInstance" => vec![("InstanceId", running(world).await)],
-            "StopInstances" => vec![("InstanceIds", running(world).await)],
+            "ModifyInstanceAttribute"
+            | "RebootInstance"
+            | "ReleaseInstance"
+            | "ReleasePostPaidInstance"
+            | "StopInstance" => vec![("InstanceId", running(world).await)],
+            "RebootInstances" | "StopInstances" => vec![("InstanceIds", running(world).await)],
             "StartInstance" => vec![("InstanceId", stopped(world).await)],
             "StartInstances" => vec![("InstanceIds", stopped(world).await)],
             "ReleasePrePaidInstance" => {
@@ -99,6 +125,13 @@ impl Stage {
         let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
         fixed.into_iter().chain([named("imported")]).collect()
     }
+}
+
+/// The parameters of an export of an image.
+fn export(image: String) -> Owned {
+    let fixed = [("OSSBucket", BUCKET), ("OSSRegionId", REGION)];
+    let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
+    fixed.into_iter().chain([("ImageId", image)]).collect()
 }
 
 fn named(name: &str) -> (&'static str, String) {

@@ -1,7 +1,6 @@
 //! The same for App Streaming, ECD and our own API. Each call gets things of its own.
 
 use calotype::products::Operation;
-use serde_json::Value;
 
 use super::drive::Owned;
 use crate::support::app_streaming::{self, AS, ECD, HOME, SYSTEM_IMAGE};
@@ -33,6 +32,9 @@ async fn app_streaming_params(world: &World, operation: &str) -> Owned {
         }
         "CreateWuyingServer" => vec![image(), ("BizRegionId", HOME.to_owned())],
         "DeleteAppInstanceGroup" | "GetAppInstanceGroup" => vec![group().await, cloud_app()],
+        "DeleteAppInstances" => {
+            vec![group().await, cloud_app(), ("AppInstanceIds.1", "ai-1".to_owned())]
+        }
         "DeleteImage" => vec![("ImageId", app_streaming::image(world).await)],
         "DeleteWuyingServer" | "DescribeWuyingServer" => vec![("WuyingServerId", workstation().await)],
         "ListAppInstanceGroup" => {
@@ -67,6 +69,12 @@ async fn ecd_params(world: &World, operation: &str) -> Owned {
     let region = || ("RegionId", HOME.to_owned());
     let image = async || ("ImageId", app_streaming::image(world).await);
     match operation {
+        "CopyImage" => vec![
+            image().await,
+            region(),
+            ("DestinationRegionId", "cn-beijing".to_owned()),
+            ("DestinationImageName", "copied".to_owned()),
+        ],
         "CreateBundle" => app_streaming::bundle_params(SYSTEM_IMAGE),
         "CreateTemplate" => app_streaming::template_params(SYSTEM_IMAGE),
         "DeleteBundles" => vec![("BundleId.1", app_streaming::bundle(world, SYSTEM_IMAGE).await), region()],
@@ -85,6 +93,7 @@ async fn ecd_params(world: &World, operation: &str) -> Owned {
             vec![("ImageId", id), region()]
         }
         "DescribeImages" => vec![region()],
+        "ModifyImageAttribute" => vec![image().await, region(), ("Name", "renamed".to_owned())],
         "ModifyImagePermission" => vec![image().await, region(), ("AddAccount.1", OTHER.to_owned())],
         "ModifyTemplate" => vec![
             ("TemplateId", app_streaming::template(world, SYSTEM_IMAGE).await),
@@ -96,10 +105,15 @@ async fn ecd_params(world: &World, operation: &str) -> Owned {
 
 async fn own_params(world: &World, operation: &str) -> Owned {
     let image = app_streaming::image(world).await;
-    if operation == "WithdrawCommunityImage" {
-        let params = [("ImageId", image.as_str())];
-        let answer: Value = world.owner.must(app_streaming::OWN, "PublishCommunityImage", &params).await;
-        assert!(answer.is_object());
+    let params = [("ImageId", image.as_str())];
+    match operation {
+        "WithdrawCommunityImage" => {
+            world.owner.must(app_streaming::OWN, "PublishCommunityImage", &params).await;
+        }
+        "GetDeletion" | "ListDeletions" | "RestoreImage" => {
+            world.owner.must(AS, "DeleteImage", &params).await;
+        }
+        _ => {}
     }
-    vec![("ImageId", image)]
+    if operation == "ListDeletions" { vec![] } else { vec![("ImageId", image)] }
 }

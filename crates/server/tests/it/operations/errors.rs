@@ -65,6 +65,7 @@ fn denied() -> Denied {
         user_agent: None,
         principal_arn: principal.arn(),
         access_key_id: String::new(),
+        external_id: None,
         request_tags: Vec::new(),
         resource_tags: Vec::new(),
     };

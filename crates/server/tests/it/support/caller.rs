@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use calotype::client::{Answer, Client, NoAnswer};
+use calotype::client::{Client, NoAnswer};
 use calotype::clock::Clock;
 use serde_json::Value;
 
 use super::refusals::{NO_PERMISSION, Row};
 use super::{ENS, NODE};
+
+pub use calotype::client::Answer;
 
 /// Parameters of a call, names with values.
 pub type Params<'a> = [(&'a str, &'a str)];
@@ -29,6 +31,13 @@ impl Caller {
     pub fn with_secret(address: SocketAddr, name: &str, secret: &str, clock: &Clock) -> Self {
         let client = Client::new(address, &format!("ak-{name}"), secret, clock.clone());
         Self { client, host: address.to_string() }
+    }
+
+    /// One with a temporary key, as `AssumeRole` has answered it.
+    pub fn temporary(address: SocketAddr, credentials: &Value, clock: &Clock) -> Self {
+        let part = |name: &str| text(&credentials[name]);
+        let client = Client::new(address, &part("AccessKeyId"), &part("AccessKeySecret"), clock.clone());
+        Self { client: client.with_token(&part("SecurityToken")), host: address.to_string() }
     }
 
     /// Calls an operation of ENS, if there is somebody to answer.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use calotype_store::objects::MARKER;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -11,11 +12,12 @@ use super::World;
 use super::caller::is_upper_uuid;
 
 /// Every table but that of the nonces.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "SELECT 'images', t.* FROM images t ORDER BY t.id",
     "SELECT 'shares', t.* FROM shares t ORDER BY t.image_id, t.account_id",
     "SELECT 'usages', t.* FROM usages t ORDER BY t.image_id, t.consumer_id, t.origin",
     "SELECT 'replicas', t.* FROM replicas t ORDER BY t.id",
+    "SELECT 'exports', t.* FROM exports t ORDER BY t.image_id",
     "SELECT 'deletions', t.* FROM deletions t ORDER BY t.id",
     "SELECT 'instances', t.* FROM instances t ORDER BY t.id",
     "SELECT 'versions', t.* FROM versions t ORDER BY t.id",
@@ -24,6 +26,7 @@ const TABLES: [&str; 12] = [
     "SELECT 'disks', t.* FROM disks t ORDER BY t.id",
     "SELECT 'tags', t.* FROM tags t ORDER BY t.resource_kind, t.resource_id, t.tag_key",
     "SELECT 'snapshots', t.* FROM snapshots t ORDER BY t.id",
+    "SELECT 'sessions', t.* FROM sessions t ORDER BY t.access_key_id",
 ];
 
 impl World {
@@ -41,7 +44,8 @@ impl World {
         print
     }
 
-    /// Every file in the stores of the regions, those that the stores hide included, with its SHA-256.
+    /// Every file in the stores of the regions but their markers, those that the stores hide included, with its
+    /// SHA-256.
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         let root = self.path("objects");
@@ -102,7 +106,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(root, &path, files);
-        } else {
+        } else if path.file_name().is_some_and(|name| name != MARKER) {
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
             files.insert(name, sha256(&std::fs::read(&path).unwrap()));
         }

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use calotype::clock::chance;
 use calotype::wire::encode;
-use calotype::wire::sign::{Key, sign_v1};
+use calotype::wire::sign::{Call, Key, sign_acs3, sign_v1};
 use calotype::wire::signature::Secret;
+use calotype::wire::signature::acs3::Algorithm;
+use calotype_core::time::Timestamp;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::World;
@@ -53,15 +55,36 @@ impl RawReply {
 
 /// Sends bytes over a connection of their own, and reads one reply.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> RawReply {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request).await.unwrap();
-    let mut received = Vec::new();
-    loop {
-        if let Some(reply) = complete(&received) {
-            return reply;
+    try_exchange(address, request).await.expect("the server answers")
+}
+
+/// As [`exchange`], if the server does not hang up. It need not wait for the end of what it refuses.
+pub async fn try_exchange(address: SocketAddr, request: &[u8]) -> Option<RawReply> {
+    exchange_over(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+/// As [`try_exchange`], over a stream that is open.
+pub async fn exchange_over(stream: impl AsyncRead + AsyncWrite, request: &[u8]) -> Option<RawReply> {
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let receiving = async {
+        let mut received = Vec::new();
+        loop {
+            if let Some(reply) = complete(&received) {
+                return Some(reply);
+            }
+            if reading.read_buf(&mut received).await.unwrap_or_default() == 0 {
+                return None;
+            }
         }
-        let count = stream.read_buf(&mut received).await.unwrap();
-        assert!(count > 0, "the server hung up after {:?}", String::from_utf8_lossy(&received));
+    };
+    let sending = async {
+        let _ = writing.write_all(request).await;
+        let _ = writing.flush().await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        reply = receiving => reply,
+        () = sending => None,
     }
 }
 
@@ -115,4 +138,60 @@ impl V1<'_> {
         }
         format!("{method} /?{params} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n").into_bytes()
     }
+}
+
+/// A call of any operation, signed by anybody at any time.
+pub struct Signed<'a> {
+    /// Who signs.
+    pub key: Key<'a>,
+    /// The version of the API.
+    pub version: &'a str,
+    /// The operation.
+    pub action: &'a str,
+    /// Its parameters.
+    pub params: &'a [(&'a str, &'a str)],
+    /// The time that it says.
+    pub at: Timestamp,
+    /// Its nonce.
+    pub nonce: &'a str,
+}
+
+impl Signed<'_> {
+    /// The bytes of a V1 call, all of it in the form.
+    pub fn v1(&self, address: SocketAddr) -> Vec<u8> {
+        let common = [("Action", self.action), ("Version", self.version), ("Format", "JSON")];
+        let all = owned(common.iter().chain(self.params));
+        let signed = sign_v1(self.key, "POST", &all, self.at, self.nonce);
+        let form = encode::query(signed.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        V1 { method: "POST", in_form: true, format: "JSON" }.unsigned(address, &form)
+    }
+
+    /// The bytes of an ACS3 call, its parameters in the query.
+    pub fn acs3(&self, address: SocketAddr, algorithm: Algorithm) -> Vec<u8> {
+        let (host, query) = (address.to_string(), owned(self.params.iter()));
+        let (action, version) = (self.action, self.version);
+        let call = Call {
+            method: "GET",
+            host: &host,
+            action,
+            version,
+            query: &query,
+            content_type: None,
+            body: b"",
+        };
+        let headers = sign_acs3(self.key, algorithm, &call, self.at, self.nonce);
+        let query = encode::query(self.params.iter().copied());
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let lines = lines.concat();
+        format!("GET /?{query} HTTP/1.1\r\n{lines}\r\n").into_bytes()
+    }
+}
+
+fn owned<'p>(params: impl Iterator<Item = &'p (&'p str, &'p str)>) -> Vec<(String, String)> {
+    params.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A nonce that nobody has used.
+pub fn fresh_nonce() -> String {
+    encode::hex(&chance::<16>())
 }

@@ -6,6 +6,10 @@ pub type Row = (u16, &'static str, &'static str);
 /// A policy refuses, for every API but ENS.
 pub const NOT_AUTHORIZED: Row = (403, "NoPermission", "You are not authorized to do this action.");
 
+/// A policy refuses, in the words of STS.
+pub const NOT_AUTHORIZED_BY_RAM: Row =
+    (403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM.");
+
 /// `InvalidParameter.%s` for a parameter of this name.
 macro_rules! invalid {
     ($name:literal) => {
@@ -45,5 +49,6 @@ pub const INSTANCE_STATUS: Row =
 pub const PROTECTED: Row =
     (400, "OperationDenied.DeletionProtection", "The instance is protected against release.");
 pub const NONCE_USED: Row = (400, "SignatureNonceUsed", "Specified signature nonce was used already.");
+pub const EXPIRED: Row = (400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.");
 pub const UNAVAILABLE: Row =
     (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.");
