@@ -1,5 +1,7 @@
 //! The commands of the project.
 
+mod conformance;
+mod sim;
 mod test;
 mod tidy;
 
@@ -12,6 +14,8 @@ cargo xtask check    formatting, lints and tidy
 cargo xtask tidy     the rules of the source that no compiler knows
 cargo xtask kill     the long form of the kill test: 500 kills
 cargo xtask race     the long form of the race test: 20,000 rounds
+cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
+cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask bless    write the generated documents anew
 ";
 
@@ -25,6 +29,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["kill"] => test::kill(),
         ["race"] => test::race(),
+        ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),
+        ["conformance"] => conformance::run(None),
+        ["conformance", language] => conformance::run(Some(language)),
         ["bless"] => cargo(&["test", "--package", "calotype", "--test", "docs"], &[("CALOTYPE_BLESS", "1")]),
         _ => Err(USAGE.to_owned()),
     };

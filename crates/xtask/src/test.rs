@@ -38,7 +38,7 @@ fn end_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
 }
 
 /// Makes the virtual environment of the end-to-end tests, or finds it made; gives its Python.
-fn virtualenv() -> Result<PathBuf, String> {
+pub(crate) fn virtualenv() -> Result<PathBuf, String> {
     let folder = root().join("target/venv");
     let python = folder.join("bin/python");
     let requirements = root().join("tests/e2e/requirements.txt");
