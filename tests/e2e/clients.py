@@ -23,6 +23,7 @@ from alibabacloud_tea_openapi.utils import Utils
 from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
 from aliyunsdkcore.acs_exception.exceptions import ClientException as OldClientException
 from aliyunsdkcore.acs_exception.exceptions import ServerException as OldServerException
+from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
 from darabonba.exceptions import UnretryableException
@@ -64,16 +65,20 @@ class Unanswered(Exception):
 class NewSdk:
     """The current SDK: alibabacloud_ens20171110, ACS3 signatures (or V1 with the algorithm `v2`)."""
 
-    def __init__(self, port, key, secret, algorithm=None):
+    def __init__(self, port, key, secret, algorithm=None, token=None, **more):
         config = Config(
             access_key_id=key,
             access_key_secret=secret,
+            security_token=token,
             endpoint=f"127.0.0.1:{port}",
             protocol="http",
             signature_algorithm=algorithm,
             connect_timeout=TIMEOUT_S * 1000,
             read_timeout=TIMEOUT_S * 1000,
         )
+        for name, value in more.items():
+            setattr(config, name, value)
+        self._protocol = config.protocol.upper()
         self._ens = _RecordingEnsClient(config)
         self._generic = OpenApiClient(config)
 
@@ -91,7 +96,7 @@ class NewSdk:
     def call_other(self, version, action, **params):
         """Calls an operation that this SDK has no classes for."""
         call = Params(
-            action=action, version=version, protocol="HTTP", pathname="/", method="POST", auth_type="AK",
+            action=action, version=version, protocol=self._protocol, pathname="/", method="POST", auth_type="AK",
             style="RPC", req_body_type="formData", body_type="json",
         )  # fmt: skip
         answer = self._send(lambda: self._generic.call_api(call, OpenApiRequest(query=params), RuntimeOptions()))
@@ -121,11 +126,15 @@ class _RecordingEnsClient(EnsClient):
 class OldSdk:
     """The SDK before: aliyun-python-sdk-ens, V1 signatures with HMAC-SHA1."""
 
-    def __init__(self, port, key, secret):
-        self._endpoint = f"http://127.0.0.1:{port}"
+    def __init__(self, port, key, secret, token=None, ca=None):
+        self._protocol = "https" if ca else "http"
+        self._endpoint = f"{self._protocol}://127.0.0.1:{port}"
+        credential = StsTokenCredential(key, secret, token) if token else None
+        key, secret = (None, None) if token else (key, secret)
         self._client = _RecordingAcsClient(
-            key, secret, "cn-hangzhou", auto_retry=False, connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S
-        )
+            key, secret, "cn-hangzhou", auto_retry=False, connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S,
+            credential=credential, verify=ca,
+        )  # fmt: skip
 
     def call(self, action, **params):
         """Calls an operation of ENS; parameters that are None are left out."""
@@ -141,7 +150,7 @@ class OldSdk:
                 setter(json.dumps(value))
             else:
                 setter(value)
-        request.set_protocol_type("http")
+        request.set_protocol_type(self._protocol)
         return self._send(request)
 
     def call_other(self, version, action, **params):

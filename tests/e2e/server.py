@@ -18,6 +18,7 @@ BINARY = Path(os.environ.get("CALOTYPE_BIN") or Path(__file__).parents[2] / "tar
 START_S = 20
 STOP_S = 15
 BUCKET = "golden"
+MARKER = "calotype-store"
 PUBLIC_IMAGE = "centos_6_08_64_20G_alibase_20171208"
 PUBLIC_WINDOWS_IMAGE = "windows_2019_64_40G_alibase_20200101"
 
@@ -34,20 +35,25 @@ def wait(what, probe, timeout_s=20.0, pause_s=0.01):
 
 @dataclass(frozen=True)
 class Key:
-    """An access key: of an account itself, or of one of its users."""
+    """An access key: of an account itself, or of one of its users; with a token, of a session."""
 
     account: str
     id: str
     secret: str
     user: str | None = None
+    token: str | None = None
 
 
 @dataclass
 class AccountConfig:
-    """An account of the configuration; `users` maps names to lists of policy statements."""
+    """An account of the configuration; `users` maps names to lists of policy statements, and so does `roles`.
+
+    Every user and role of the account may assume its roles, as far as its own policies let it.
+    """
 
     id: str
     users: dict = field(default_factory=dict)
+    roles: dict = field(default_factory=dict)
 
     def key(self, user=None):
         name = f"{self.id}-{user or 'root'}"
@@ -60,13 +66,22 @@ class AccountConfig:
         yield "[[account.access_key]]"
         yield from self._key_toml(None)
         for user, statements in self.users.items():
-            document = json.dumps({"Version": "1", "Statement": statements}).replace("{account}", self.id)
-            policies = f"{{ name = 'only', document = {quoted(document)} }}" if statements else ""
             yield "[[account.user]]"
             yield f"name = {quoted(user)}"
-            yield f"policies = [ {policies} ]"
+            yield f"policies = [ {self._policies(statements)} ]"
             yield "[[account.user.access_key]]"
             yield from self._key_toml(user)
+        trusted = {"RAM": f"acs:ram::{self.id}:root"}
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
+        for role, statements in self.roles.items():
+            yield "[[account.role]]"
+            yield f"name = {quoted(role)}"
+            yield f"trust = {quoted(json.dumps({'Version': '1', 'Statement': [trust]}))}"
+            yield f"policies = [ {self._policies(statements)} ]"
+
+    def _policies(self, statements):
+        document = json.dumps({"Version": "1", "Statement": statements}).replace("{account}", self.id)
+        return f"{{ name = 'only', document = {quoted(document)} }}" if statements else ""
 
     def _key_toml(self, user):
         key = self.key(user)
@@ -80,6 +95,10 @@ def quoted(text):
 
 class Server:
     """One server process, its folder, and what lies in it. May be started again after it ended."""
+
+    # Variables that the process gets besides those of the tests, and further words of its command line.
+    environment = {}
+    arguments = ()
 
     def __init__(self, folder, accounts, image="0s", instance="0s"):
         self.folder = Path(folder)
@@ -110,10 +129,18 @@ class Server:
         assert self.process is None, "runs already"
         assert BINARY.exists(), f"there is no {BINARY}; build it, or set CALOTYPE_BIN"
         command = [BINARY, "serve", "--config", self.write_config(), "--data", self.data, "--listen", "127.0.0.1:0"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")}
+        command += self.arguments
+        environment = clean_environment() | self.environment
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment, text=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                text=True,
+                # A limit on files shall fail writes, as a full disk does, and not end the process.
+                restore_signals=False,
             )
         lines = queue.Queue()
         threading.Thread(target=_read_lines, args=(self.process.stdout, lines), daemon=True).start()
@@ -124,7 +151,7 @@ class Server:
         deadline = time.monotonic() + START_S
         try:
             while (line := lines.get(timeout=max(0, deadline - time.monotonic()))) is not None:
-                if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", line):
+                if found := re.search(r"listening on https?://127\.0\.0\.1:(\d+)", line):
                     return int(found[1])
         except queue.Empty:
             pass
@@ -175,9 +202,15 @@ class Server:
             return [dict(row) for row in db.execute(statement, values)]
 
     def objects(self):
-        """The files of all regions: path within the object folder to path."""
+        """The files of all regions but their markers: path within the object folder to path."""
         root = self.data / "objects"
-        return {str(path.relative_to(root)): path for path in sorted(root.rglob("*")) if path.is_file()}
+        files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != MARKER)
+        return {str(path.relative_to(root)): path for path in files}
+
+    def command(self, name, *arguments, timeout_s=120):
+        """Runs a command of the binary on this server's folder, beside it or alone, and gives how it ended."""
+        command = [BINARY, name, "--config", self.write_config(), "--data", self.data, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=clean_environment())
 
     def object(self, holder):
         """The one file that holds the bytes of an image or a snapshot."""
@@ -260,6 +293,11 @@ class Server:
         }
         for what, statement in nothing.items():
             assert self.query(statement) == [], what
+
+
+def clean_environment():
+    """The environment of the binary: none of the variables that configure it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CALOTYPE_")}
 
 
 def sha256(path):

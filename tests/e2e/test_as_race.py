@@ -28,7 +28,6 @@ LEFT_OVER = {
     "shares": "SELECT * FROM shares WHERE image_id = ?",
     "consumers": "SELECT * FROM instances WHERE image_id = ?",
     "switches": "SELECT * FROM instances WHERE reinit_image_id = ?",
-    "versions": "SELECT * FROM versions WHERE image_id = ?",
     "live copies": "SELECT * FROM replicas WHERE holder_id = ? AND state NOT IN ('erasing', 'erased')",
 }
 

@@ -197,6 +197,7 @@ def test_killed_again_and_again(private):
         server.start()
 
     server.audit(timeout_s=120)
+    assert_clean(server)
     compare(world, workers)
 
     # Everything can still be cleared away, and then nothing is left.
@@ -205,6 +206,7 @@ def test_killed_again_and_again(private):
     for entry in listed(owner, "DescribeSelfImages", "Images").values():
         owner.delete(entry["ImageId"])
     server.audit(timeout_s=120)
+    assert_clean(server)
     kept = "SELECT * FROM replicas r JOIN images i ON i.id = r.holder_id WHERE i.owner = ? AND r.state <> 'erased'"
     assert server.query(kept, owner.account) == []
     assert "panicked" not in server.stderr()
@@ -229,6 +231,12 @@ def test_what_two_kills_in_a_row_leave_is_erased(private):
     server.audit()
     owner.delete(images[0])
     server.audit()
+
+
+def assert_clean(server):
+    """The program's own check agrees."""
+    done = server.command("check", "--deep")
+    assert done.returncode == 0, done.stdout
 
 
 def compare(world, workers):

@@ -38,8 +38,9 @@ class Caller:
         """The SDK of a generation: `new`, `old`, or `v2` (the new one with old signatures)."""
         port, key = self.server.port, self.key
         if generation == "old":
-            return OldSdk(port, key.id, key.secret)
-        return NewSdk(port, key.id, key.secret, {"new": None, "v2": "v2", "sm3": "ACS3-HMAC-SM3"}[generation])
+            return OldSdk(port, key.id, key.secret, key.token)
+        algorithm = {"new": None, "v2": "v2", "sm3": "ACS3-HMAC-SM3"}[generation]
+        return NewSdk(port, key.id, key.secret, algorithm, key.token)
 
     @property
     def raw(self):
