@@ -10,11 +10,12 @@
 //! (turns and groups), and two processes that share one (locks of rows; leases must end by themselves, and
 //! writes of a dead process may land late). Time is not counted: a lease or a grace period ends at any time.
 //!
-//! Bounds, in the short form: 2 images, 2 regions, 2 accounts, 2 workers, 3 to 5 calls of which 2 or 3 are
-//! deletes, 1 crash; beside it, where they matter, 1 worker that stands still beyond its lease, 1 region
-//! that goes away, 1 attempt that fails, 1 fill that fails for good, 1 group whose commit fails.
-//! `CALOTYPE_MODEL=long` has up to 7 calls and all of these together. Each test prints how many states there
-//! are. Templates and delivery groups are not modelled apart: they begin like launches and shares.
+//! Bounds, in the short form: 2 images, 2 regions, 2 accounts, 2 workers, 2 to 5 calls of which up to 3 are
+//! deletes, and 1 crash; beside it, each where it matters, 1 worker that stands still beyond its lease, 1
+//! region that goes away, 1 attempt that fails, 1 fill that fails for good, 1 group whose commit fails: see
+//! `worlds`. `CALOTYPE_MODEL=long` has up to 7 calls and more of these together, for minutes. Each test
+//! prints how many states there are. Templates and delivery groups are not modelled apart: they begin like
+//! launches.
 
 #[path = "model/facts.rs"]
 mod facts;

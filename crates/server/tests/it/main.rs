@@ -31,6 +31,7 @@ mod describe_snapshots;
 mod export_image;
 mod get_caller_identity;
 mod get_deletion;
+mod histories;
 mod identities;
 mod import_image;
 mod limits;

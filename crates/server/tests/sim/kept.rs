@@ -23,13 +23,11 @@ fn kept_seeds_hold() {
     }
 }
 
+/// A request whose time is checked just before it is over, and that stands still then: another server forgets
+/// its nonce, and it is carried out although it was before. Either its time must be checked again within its
+/// transaction, or nonces must be kept longer than any request can stand still.
 #[test]
-fn zz_search() {
-    let Ok(n) = std::env::var("ZZ") else { return };
-    for seed in 1..n.parse().unwrap() {
-        let report = run(Case { forgets_at_once: true, ..Case::of(seed) });
-        if let Some(v) = report.violation {
-            eprintln!("seed {seed}: {v:?}");
-        }
-    }
+#[ignore = "the program forgets nonces as soon as their requests cannot be sent any more, not carried out"]
+fn a_request_that_stood_still_is_not_carried_out_twice() {
+    must_hold(&run(Case { forgets_at_once: true, ..Case::of(706) }));
 }

@@ -1,10 +1,10 @@
-//! The simulation: seeded, in one process, in virtual time. Random requests of several accounts on all products,
-//! several servers over one database and the stores of several regions; processes are killed and power is cut
-//! between any two steps, stores fail, hang, lose their answers and come back.
+//! The simulation: seeded, in one process, in virtual time. Random requests of several accounts on all
+//! products, several servers over one database and the stores of several regions; processes are killed and
+//! power is cut between any two steps; stores fail, hang, lose their answers and come back.
 //!
 //! Every step of every actor (a transaction that begins, a statement, a commit, something that is done to an
-//! object) waits at a gate, and the seed decides who takes the next one. What clients are told is taken down. The
-//! rules are checked after every commit, after every power cut, and when all is at rest.
+//! object) waits at a gate, and the seed decides who takes the next one. What clients are told is taken down.
+//! The rules are checked after every commit, after every power cut, and when all is at rest.
 //!
 //! `CALOTYPE_SIM_SECONDS` says how long fresh seeds are run; `CALOTYPE_SIM_SEED` runs that one only, and tells
 //! what happens.

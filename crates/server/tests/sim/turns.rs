@@ -21,8 +21,8 @@ pub struct Late {
     pub at_ms: i64,
 }
 
-/// How much longer nonces are kept here: longer than any request stands still between the check of its time
-/// and its transaction. The program keeps them no longer, which [`crate::KNOWN`] tells more about.
+/// How much longer nonces are kept here than the program keeps them: longer than any request stands still
+/// between the check of its time and its transaction. What happens otherwise, a test of [`crate::kept`] shows.
 const NONCES_KEPT_MS: i64 = 4 * 3_600_000;
 
 impl Run {
@@ -118,7 +118,7 @@ impl Run {
         };
         let rare = if self.dice.permille(500) { "forgetting" } else { "checking" };
         let (kind, region) = match self.dice.pick(&due) {
-            Some(task) if !self.dice.permille(30) => task.clone(),
+            Some(task) if !self.dice.permille(40) => task.clone(),
             _ => (rare.to_owned(), String::new()),
         };
         let post = format!("{kind} {region}");

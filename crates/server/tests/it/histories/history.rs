@@ -29,12 +29,11 @@ pub struct History {
     pub events: Vec<Event>,
 }
 
-/// A call, with its places among the events, and its answer if it had one.
-struct Asked {
+/// A call, from one event to another.
+struct Interval {
     call: Call,
     asked: usize,
-    answered: Option<usize>,
-    ret: Option<Ret>,
+    answered: Option<(usize, Ret)>,
 }
 
 /// A call that was answered.
@@ -43,9 +42,9 @@ pub struct Answered {
     /// The call.
     pub call: Call,
     /// Where among the events it was asked.
-    pub asked: usize,
+    pub from: usize,
     /// Where it was answered.
-    pub answered: usize,
+    pub to: usize,
     /// What.
     pub ret: Ret,
 }
@@ -63,14 +62,16 @@ impl History {
         while let Some((done, image)) = ahead.pop() {
             let left = || (0..calls.len()).filter(|number| done >> number & 1 == 0);
             // Whatever was asked after this was answered comes behind it.
-            let Some(first_answered) = left().filter_map(|number| calls[number].answered).min() else {
+            let answered = |number: usize| calls[number].answered.as_ref().map(|(place, _)| *place);
+            let Some(first_answered) = left().filter_map(answered).min() else {
                 return true;
             };
             for number in left().filter(|number| calls[*number].asked < first_answered) {
                 let mut next = image.clone();
                 let ret = next.answer(&calls[number].call);
                 let reached = (done | 1 << number, next);
-                if calls[number].ret.as_ref().is_none_or(|told| *told == ret) && met.insert(reached.clone()) {
+                let told = calls[number].answered.as_ref();
+                if told.is_none_or(|(_, told)| *told == ret) && met.insert(reached.clone()) {
                     ahead.push(reached);
                 }
             }
@@ -79,18 +80,17 @@ impl History {
     }
 
     /// The calls, in the order in which they were asked.
-    fn calls(&self) -> Vec<Asked> {
-        let mut calls: Vec<Asked> = Vec::new();
+    fn calls(&self) -> Vec<Interval> {
+        let mut calls: Vec<Interval> = Vec::new();
         let mut last: BTreeMap<Line, usize> = BTreeMap::new();
         for (place, event) in self.events.iter().enumerate() {
             match event {
                 Event::Asked(line, call) => {
                     last.insert(*line, calls.len());
-                    calls.push(Asked { call: *call, asked: place, answered: None, ret: None });
+                    calls.push(Interval { call: *call, asked: place, answered: None });
                 }
                 Event::Answered(line, ret) => {
-                    let call = &mut calls[last[line]];
-                    (call.answered, call.ret) = (Some(place), Some(ret.clone()));
+                    calls[last[line]].answered = Some((place, ret.clone()));
                 }
             }
         }
@@ -99,8 +99,9 @@ impl History {
 
     /// The calls that were answered.
     pub fn answered(&self) -> Vec<Answered> {
-        let answered = |call: Asked| {
-            Some(Answered { call: call.call, asked: call.asked, answered: call.answered?, ret: call.ret? })
+        let answered = |one: Interval| {
+            let (to, ret) = one.answered?;
+            Some(Answered { call: one.call, from: one.asked, to, ret })
         };
         self.calls().into_iter().filter_map(answered).collect()
     }

@@ -67,18 +67,19 @@ pub async fn images(process: &Process, object: &str, count: usize) -> Vec<Arc<St
 
 async fn workstation(owner: &Client) -> String {
     let params = [("ImageId", SYSTEM_IMAGE), ("BizRegionId", HOME), ("WuyingServerName", "desk")];
-    loop {
+    for _ in 0..LOOKS_MAX {
         // Its image is made when the server begins.
         let answer = owner.call(AS, "CreateWuyingServer", &params).await.unwrap();
         if answer.status == 200 {
             return text(&answer.body["Data"]["WuyingServerIdList"][0]);
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    panic!("there is never a workstation");
 }
 
 async fn until_available(owner: &Client, product: Product, image: &str) {
-    loop {
+    for _ in 0..LOOKS_MAX {
         let status = match product {
             Product::Ens => {
                 let body = must(owner, ENS, "DescribeSelfImages", &[("ImageId", image)]).await;
@@ -90,10 +91,11 @@ async fn until_available(owner: &Client, product: Product, image: &str) {
         };
         match status.as_str() {
             Some("Available" | "AVAILABLE") => return,
-            Some(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Some(_) => tokio::time::sleep(LOOK_EVERY).await,
             None => panic!("the image {image} is not there"),
         }
     }
+    panic!("the image {image} is never available");
 }
 
 async fn must(client: &Client, version: &str, action: &str, params: &[(&str, &str)]) -> Value {
@@ -105,6 +107,10 @@ async fn must(client: &Client, version: &str, action: &str, params: &[(&str, &st
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
+
+/// How often a thing that is being made is looked at, and how long is waited in between.
+const LOOKS_MAX: usize = 4_000;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Whether calls may stay without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,9 +181,8 @@ fn choose(stage: &Stage, by: By, chance: &mut Chance) -> Op {
         55..=66 => Op::Share,
         67..=78 => Op::Unshare,
         79..=86 => Op::See,
-        87..=92 => Op::Uses,
-        93..=97 if templates => Op::Template(stage.token()),
-        98.. if templates => Op::Templates,
+        87..=92 if templates => Op::Template(stage.token()),
+        93..=95 if templates => Op::Templates,
         _ => Op::Uses,
     }
 }

@@ -21,9 +21,9 @@ pub fn changed(history: &History) -> Vec<(Wrong, History)> {
     let answered = history.answered();
     let mut changed = Vec::new();
     for one in &answered {
-        let is_before = |other: &&Answered| other.answered < one.asked && other.ret == Ret::Done;
+        let is_before = |other: &&Answered| other.to < one.from && other.ret == Ret::Done;
         let deleted = answered.iter().filter(is_before).any(|other| other.call.op == Op::Delete);
-        let mut put = |wrong, ret| changed.push((wrong, history.with_answer(one.answered, ret)));
+        let mut put = |wrong, ret| changed.push((wrong, history.with_answer(one.to, ret)));
         match (one.call.op, one.call.by, &one.ret) {
             (Op::Delete, By::Owner, Ret::Refused(Refusal::NoImage)) => put(Wrong::DeletedTwice, Ret::Done),
             (Op::Delete, By::Owner, Ret::Refused(Refusal::InUse)) if is_used(history, one) => {
@@ -43,11 +43,11 @@ pub fn changed(history: &History) -> Vec<(Wrong, History)> {
 fn is_used(history: &History, one: &Answered) -> bool {
     let is_ended = |token| {
         let ends = |event: &Event| matches!(event, Event::Asked(_, call) if call.op == Op::EndUse(token));
-        history.events[..one.answered].iter().any(ends)
+        history.events[..one.to].iter().any(ends)
     };
-    history.answered().iter().any(|other| match other.call.op {
-        Op::Use(token) => other.ret == Ret::Done && other.answered < one.asked && !is_ended(token),
-        _ => false,
+    history.answered().iter().any(|other| {
+        let Op::Use(token) = other.call.op else { return false };
+        other.ret == Ret::Done && other.to < one.from && !is_ended(token)
     })
 }
 
