@@ -211,7 +211,14 @@ async fn serve(
                 tries += 1;
                 call.caller.repeats = tries < TRIES_MAX;
             }
-            outcome => return outcome,
+            Err(fault) => {
+                // What it rests on may be released and not durable yet; what was lost is decided anew.
+                if app.db.settle().await.is_ok() || tries == TRIES_MAX {
+                    return Err(fault);
+                }
+                tries += 1;
+            }
+            Ok(body) => return Ok(body),
         }
     }
 }

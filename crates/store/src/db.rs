@@ -254,6 +254,17 @@ impl Db {
         Ok(Tx { engine, seam: self.seam.clone() })
     }
 
+    /// Waits until everything that transactions have seen so far is durable: what rests on another
+    /// transaction must not be told before that one is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; then what was seen may be lost.
+    pub async fn settle(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.settle().await,
+        }
+    }
+
     /// Begins a transaction that only reads: one snapshot of what is durable.
     ///
     /// # Errors

@@ -160,6 +160,19 @@ impl Sqlite {
         Ok(Turn { writer: Some(writer), wake_committer: self.wake_committer.clone() })
     }
 
+    /// Waits until what was released before this is durable.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let (durable, wait) = oneshot::channel();
+        let mut writer = self.writer.lock().await;
+        let Some(committer) = self.wake_committer.as_ref().filter(|_| !writer.waiting.is_empty()) else {
+            return Ok(());
+        };
+        writer.waiting.push(durable);
+        drop(writer);
+        committer.send(()).map_err(|_| unavailable("the committer has ended"))?;
+        wait.await.map_err(|_| unavailable("the committer has ended"))?
+    }
+
     pub(super) async fn read(&self) -> Result<SqliteTx> {
         Ok(SqliteTx(Kind::Read(self.readers.take().await?)))
     }
