@@ -294,6 +294,9 @@ class Server:
         for what, statement in nothing.items():
             assert self.query(statement) == [], what
 
+        checked = self.command("check", "--deep")
+        assert checked.returncode == 0, checked
+
 
 def clean_environment():
     """The environment of the binary: none of the variables that configure it."""

@@ -18,14 +18,12 @@ NOBODY = "r-0000000000000000000000000"
 def check(server, *arguments):
     """Checks; gives the exit status and the lines."""
     done = server.command("check", *arguments)
-    assert not done.stderr, done.stderr
     return done.returncode, done.stdout.splitlines()
 
 
 def found(server, *arguments):
     """Checks; gives the exit status and the report, as JSON tells it."""
     done = server.command("check", "--json", *arguments)
-    assert not done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 

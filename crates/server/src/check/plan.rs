@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use calotype_core::ids::{RegionId, ReplicaId};
-use calotype_store::db::{Db, StoreError};
+use calotype_core::replica::Holder;
+use calotype_store::db::{Db, StoreError, Tx};
 use calotype_store::ingest;
 use calotype_store::invariants;
 use calotype_store::objects::{EntryName, ObjectKey, Places};
@@ -42,7 +43,17 @@ pub(super) async fn plan(
                     replace(db, regions, &lost, record, *trouble).await?
                 }
             }
-            Finding::Stray { name, kind, .. } => plan_stray(name, *kind, &lost, options),
+            Finding::Stray { name, kind, holder, .. } => {
+                let is_last = match holder {
+                    Some(holder) => may_be_last(&mut db.read().await?, *kind, holder).await?,
+                    None => false,
+                };
+                if is_last {
+                    Repair::Nothing(MAY_BE_LAST.to_owned())
+                } else {
+                    plan_stray(name, *kind, &lost, options)
+                }
+            }
             Finding::Broken(broken) if invariants::can_be_mended(broken) => {
                 Repair::Mend(rule_mend(broken.rule))
             }
@@ -53,6 +64,18 @@ pub(super) async fn plan(
     // Told with the replica that takes it.
     entries.retain(|entry| !is_adopted(&entry.finding, &adopted));
     Ok(entries)
+}
+
+/// Why an object is kept that no record has.
+pub(super) const MAY_BE_LAST: &str = "nothing: it may be the last copy of the image";
+
+/// Whether an object may be the last copy of a live image: one whose every recorded copy is lost.
+pub(super) async fn may_be_last(tx: &mut Tx, kind: Stray, holder: &Holder) -> Result<bool, StoreError> {
+    match (kind, holder) {
+        (Stray::Stale, Holder::Image(image)) => records::are_all_lost(tx, image.as_str()).await,
+        (Stray::Erased | Stray::Unfinished | Stray::Unknown | Stray::Foreign, _)
+        | (Stray::Stale, Holder::Snapshot(_)) => Ok(false),
+    }
 }
 
 /// The whole objects that were written for replicas that have lost theirs.

@@ -11,6 +11,7 @@ use calotype_store::replicas::records::{self, Record};
 
 use super::bytes::classify;
 use super::finding::{Finding, Repair, Stray, Trouble};
+use super::plan::{MAY_BE_LAST, may_be_last};
 use super::{Entry, Outcome, Progress, Report};
 
 /// How often the turn to write is asked for: a server that is busy keeps it for seconds.
@@ -110,8 +111,10 @@ async fn erase(db: &Db, places: &Places, finding: &Finding) -> Result<Outcome, S
     };
     let mut tx = begin(db).await?;
     let mut record = records::load(&mut tx, &parsed.replica).await?;
+    let mut is_last = false;
     if let Some(found) = &record {
         lock(&mut tx, &found.holder).await?;
+        is_last = may_be_last(&mut tx, *kind, &found.holder).await?;
         record = records::load(&mut tx, &parsed.replica).await?;
     }
     let is_so = match (classify(region, &parsed, record.as_ref()), kind) {
@@ -122,6 +125,9 @@ async fn erase(db: &Db, places: &Places, finding: &Finding) -> Result<Outcome, S
     drop(tx);
     if !is_so {
         return Ok(Outcome::Gone);
+    }
+    if is_last {
+        return Ok(Outcome::Failed(MAY_BE_LAST.to_owned()));
     }
     // An empty mount point has nothing to erase, and nothing is erased by that.
     let erased = match objects.verify().await {

@@ -3,16 +3,17 @@
 use crate::ledger::Rule;
 use crate::mutants::{Mutant, Rewrite, Sabotage};
 use crate::run::{Case, run};
+use crate::variable;
 
-/// The seed that the search for each fault begins with.
+/// The seed that the search for each fault begins with, if nothing is said.
 const FIRST_SEED: u64 = 1;
 
 /// Runs seeds until the fault is found.
 fn is_found(mutant: &'static Mutant) {
-    let base = std::env::var("BASE").ok().and_then(|t| t.parse().ok()).unwrap_or(FIRST_SEED);
-    for seed in base..base + mutant.seeds {
+    let first = variable("CALOTYPE_SIM_SEED").unwrap_or(FIRST_SEED);
+    for seed in first..first + mutant.seeds {
         if let Some(violation) = run(Case { mutant: Some(mutant), ..Case::of(seed) }).violation {
-            let (rule, count) = (violation.rule, seed - base + 1);
+            let (rule, count) = (violation.rule, seed - first + 1);
             assert!(mutant.strikes() > 0, "found before it did anything: {violation:?}");
             assert!(mutant.breaks.contains(&rule), "found for another reason: {violation:?}");
             println!("found after {count} seeds of {}: {violation:?}", mutant.seeds);
@@ -38,7 +39,7 @@ static LEASE_IGNORED: Mutant = Mutant::new(
         to: "",
     }]),
     &[Rule::Bytes, Rule::Erasure],
-    400,
+    600,
 );
 
 #[test]
@@ -70,7 +71,7 @@ static KEY_REUSED: Mutant = Mutant::new(
         to: "r.region, 0, r.attempt",
     }]),
     &[Rule::Bytes, Rule::Erasure],
-    400,
+    200,
 );
 
 #[test]
@@ -79,7 +80,7 @@ fn a_key_that_is_used_again_is_found() {
 }
 
 static COMMIT_EARLY: Mutant =
-    Mutant::new(Sabotage::CommitEarly(300), &[Rule::Acknowledged, Rule::Stuck], 400);
+    Mutant::new(Sabotage::CommitEarly(300), &[Rule::Acknowledged, Rule::Stuck], 200);
 
 #[test]
 fn an_answer_before_the_commit_is_durable_is_found() {
@@ -87,21 +88,21 @@ fn an_answer_before_the_commit_is_durable_is_found() {
 }
 
 static ERASE_BEFORE_COMMIT: Mutant =
-    Mutant::new(Sabotage::EraseBeforeCommit("UPDATE images SET deleted_ms = $2"), &[Rule::Bytes], 400);
+    Mutant::new(Sabotage::EraseBeforeCommit("UPDATE images SET deleted_ms = $2"), &[Rule::Bytes], 300);
 
 #[test]
 fn bytes_that_are_erased_before_the_commit_are_found() {
     is_found(&ERASE_BEFORE_COMMIT);
 }
 
-static ERASE_ONCE: Mutant = Mutant::new(Sabotage::EraseOnce, &[Rule::Stuck], 400);
+static ERASE_ONCE: Mutant = Mutant::new(Sabotage::EraseOnce, &[Rule::Stuck], 80);
 
 #[test]
 fn an_erasure_that_cannot_be_repeated_is_found() {
     is_found(&ERASE_ONCE);
 }
 
-static LYING_STORE: Mutant = Mutant::new(Sabotage::LieAboutErasures(100), &[Rule::Bytes, Rule::Check], 400);
+static LYING_STORE: Mutant = Mutant::new(Sabotage::LieAboutErasures(100), &[Rule::Bytes, Rule::Check], 120);
 
 #[test]
 fn an_erasure_that_is_only_told_is_found() {
@@ -109,7 +110,7 @@ fn an_erasure_that_is_only_told_is_found() {
 }
 
 static TEMPLATES_FIRST: Mutant =
-    Mutant::new(Sabotage::TemplatesFirst, &[Rule::Whole, Rule::Acknowledged], 400);
+    Mutant::new(Sabotage::TemplatesFirst, &[Rule::Whole, Rule::Acknowledged], 200);
 
 #[test]
 fn a_template_cascade_outside_the_transaction_is_found() {
@@ -123,7 +124,7 @@ static NONCE_NOT_SPENT: Mutant = Mutant::new(
         to: "ON CONFLICT (expires_ms, access_key_id, nonce) DO UPDATE SET nonce = excluded.nonce",
     }]),
     &[Rule::Once],
-    400,
+    150,
 );
 
 #[test]
@@ -138,7 +139,7 @@ static TOKEN_IGNORED: Mutant = Mutant::new(
         to: "WHERE 0 = 1 AND owner = $1",
     }]),
     &[Rule::Once],
-    400,
+    50,
 );
 
 #[test]
@@ -153,7 +154,7 @@ static COPIES_FORGOTTEN: Mutant = Mutant::new(
         to: "",
     }]),
     &[Rule::Erasure],
-    400,
+    800,
 );
 
 #[test]
@@ -168,7 +169,7 @@ static NO_GRACE: Mutant = Mutant::new(
         to: "ELSE 0 * $2 END",
     }]),
     &[Rule::Erasure],
-    400,
+    80,
 );
 
 #[test]
@@ -183,7 +184,7 @@ static FAILED_FORGOTTEN: Mutant = Mutant::new(
         to: "NOT IN ('erasing', 'erased', 'failed')",
     }]),
     &[Rule::Reference, Rule::Erasure],
-    400,
+    250,
 );
 
 #[test]
@@ -198,7 +199,7 @@ static COMPLETE_EARLY: Mutant = Mutant::new(
         to: "(SELECT 1 WHERE 0 = 1)",
     }]),
     &[Rule::Erasure],
-    400,
+    300,
 );
 
 #[test]
@@ -213,7 +214,7 @@ static SHARES_STAY: Mutant = Mutant::new(
         to: "WHERE 0 = 1 AND image_id = $1",
     }]),
     &[Rule::Reference, Rule::Stuck],
-    400,
+    300,
 );
 
 #[test]

@@ -50,6 +50,8 @@ pub struct Oracle {
     pub sent: Vec<Signed>,
     /// Things whose removal was asked for, and not refused.
     removed: BTreeSet<String>,
+    /// Images and accounts that they were to be shared with no longer.
+    unshared: BTreeSet<(String, String)>,
     /// Images that are deleted, as clients were told, and that nobody has asked to have back since.
     gone: BTreeSet<String>,
 }
@@ -114,6 +116,11 @@ impl Oracle {
             (&signed.draft.intent, &outcome)
         {
             self.removed.insert(id.clone());
+        }
+        if let (Intent::Share { image, account, add: false }, Outcome::Done { .. } | Outcome::Unknown) =
+            (&signed.draft.intent, &outcome)
+        {
+            self.unshared.insert((image.clone(), account.clone()));
         }
         let deleted = match (&signed.draft.intent, &outcome) {
             (Intent::Delete { images }, Outcome::Done { .. }) => images.clone(),
@@ -206,6 +213,13 @@ impl Oracle {
                 let id = body["DeletionId"].as_str().unwrap_or_default();
                 let sql = "SELECT 1 FROM deletions WHERE id = $1 AND restored_ms IS NOT NULL";
                 if ledger.has(sql, &[id]) { None } else { lost(format!("the restore of {id} is lost")) }
+            }
+            Intent::Share { image, account, add } => {
+                let live = "SELECT 1 FROM images WHERE id = $1 AND deleted_ms IS NULL";
+                let shared = "SELECT 1 FROM shares WHERE image_id = $1 AND account_id = $2";
+                let must = *add && !self.unshared.contains(&(image.clone(), account.clone()));
+                let is_lost = must && ledger.has(live, &[image]) && !ledger.has(shared, &[image, account]);
+                if is_lost { lost(format!("{image} is not shared with {account}")) } else { None }
             }
             Intent::Read | Intent::List | Intent::Change => None,
         }

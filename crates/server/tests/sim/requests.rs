@@ -52,6 +52,8 @@ pub enum Intent {
     Create { table: Table, pointer: &'static str, name: String },
     /// That a thing is not there any more.
     Remove { id: String, by_id: &'static str },
+    /// That an image is shared with an account, or not any more.
+    Share { image: String, account: String, add: bool },
     /// That images are deleted.
     Delete { images: Vec<String> },
     /// That an image is there again.

@@ -68,8 +68,17 @@ pub struct Case {
     pub mutant: Option<&'static Mutant>,
     /// Whether it is to be told what happens.
     pub traced: bool,
-    /// Whether nonces are forgotten as soon as their requests cannot come again, as the program does it.
-    pub forgets_at_once: bool,
+    /// What is known to go wrong, and to happen in this case all the same.
+    pub known: Option<Known>,
+}
+
+/// What is known to go wrong, and kept from happening as long as it does. Tests that are ignored show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nonces are forgotten as soon as their requests cannot be sent any more.
+    NoncesForgotten,
+    /// A repair makes bytes again that could not be read for a moment.
+    UnreadableMadeAgain,
 }
 
 impl Case {
@@ -304,6 +313,7 @@ impl Run {
             Intent::Read
             | Intent::List
             | Intent::Change
+            | Intent::Share { .. }
             | Intent::Create { .. }
             | Intent::Remove { .. }
             | Intent::Restore { .. } => Vec::new(),

@@ -2,6 +2,7 @@
 
 use calotype::app::App;
 use calotype::check;
+use calotype::check::finding::{Finding, Repair, Trouble};
 use calotype::workers::{erasures, exports, fills, reinits};
 use calotype_core::ids::RegionId;
 use calotype_store::db::StoreError;
@@ -11,7 +12,7 @@ use calotype_store::seam::ObjectAction;
 use crate::gates::{Role, Taken};
 use crate::oracle::Signed;
 use crate::requests::{self, Draft, Intent};
-use crate::run::Run;
+use crate::run::{Known, Run};
 use crate::scheduler::{Actor, Done, Still};
 
 /// A step of a killed process that its store has taken already, and does at this time.
@@ -128,7 +129,7 @@ impl Run {
             return;
         }
         let Some(app) = self.world.servers[place].app.clone() else { return };
-        let kept_ms = if self.case.forgets_at_once { 0 } else { NONCES_KEPT_MS };
+        let known = self.case.known;
         self.stage.enter(place, Role::Worker, post, &[], None, async move {
             let region = RegionId::trusted(region);
             match kind.as_str() {
@@ -136,8 +137,8 @@ impl Run {
                 "erasing" => drop(erasures::run_once(&app, &region).await),
                 "exporting" => drop(exports::run_once(&app).await),
                 "switching" => drop(reinits::run_once(&app).await),
-                "checking" => drop(check_and_repair(&app).await),
-                _ => drop(forget_nonces(&app, kept_ms).await),
+                "checking" => drop(check_and_repair(&app, known).await),
+                _ => drop(forget_nonces(&app, known).await),
             }
             Done::Worked
         });
@@ -252,16 +253,23 @@ fn is_given(step: &Taken) -> bool {
     matches!(step, Taken::Object { action: ObjectAction::Finish | ObjectAction::Erase, .. })
 }
 
-async fn forget_nonces(app: &App, kept_ms: i64) -> Result<(), StoreError> {
+async fn forget_nonces(app: &App, known: Option<Known>) -> Result<(), StoreError> {
+    let kept_ms = if known == Some(Known::NoncesForgotten) { 0 } else { NONCES_KEPT_MS };
     let mut tx = app.db.begin().await?;
     nonces::forget_expired(&mut tx, app.clock.now().plus_millis(-kept_ms)).await?;
     tx.commit().await
 }
 
 /// What an operator may do at any time, while everything is at work.
-async fn check_and_repair(app: &App) -> Result<(), StoreError> {
-    let (options, progress) =
-        (check::Options { deep: true, ..check::Options::default() }, check::Progress::default());
+async fn check_and_repair(app: &App, known: Option<Known>) -> Result<(), StoreError> {
+    let options = check::Options { deep: true, ..check::Options::default() };
+    let progress = check::Progress::default();
     let mut report = check::look(&app.db, &app.places, app.clock.now(), &options, &progress).await?;
+    if known != Some(Known::UnreadableMadeAgain) {
+        report.entries.retain(|entry| {
+            let unreadable = matches!(&entry.finding, Finding::Lost { trouble: Trouble::Unreadable, .. });
+            !unreadable || entry.repair != Repair::Make
+        });
+    }
     check::repair(&app.db, &app.places, app.clock.now(), &mut report, &progress).await
 }

@@ -117,6 +117,22 @@ pub async fn copies(tx: &mut Tx, id: &ReplicaId) -> Result<Vec<Record>> {
     rows.iter().map(record).collect()
 }
 
+/// Whether a live image that had bytes once has them nowhere any more: whatever lies there may be the last copy.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn are_all_lost(tx: &mut Tx, holder_id: &str) -> Result<bool> {
+    let row = tx
+        .query_opt(
+            "SELECT 1 FROM images i WHERE i.id = $1 AND i.deleted_ms IS NULL \
+             AND i.state IN ('available', 'unavailable') AND NOT EXISTS \
+             (SELECT 1 FROM replicas r WHERE r.holder_id = $1 AND r.state = 'available')",
+            &[holder_id.into()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Fills a replica again whose bytes are lost or wrong, from another one.
 ///
 /// # Errors

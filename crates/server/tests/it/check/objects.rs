@@ -7,6 +7,7 @@ use calotype::check::{Options, Outcome};
 use calotype_store::replicas::{self, Lease};
 
 use super::{assert_clean, check_and_repair, look_with, options, repair_with, replica, told};
+use crate::support::app_streaming::{self, AS, HOME};
 use crate::support::{REGION, World, disk};
 
 fn put(world: &World, name: &str) -> PathBuf {
@@ -141,4 +142,38 @@ async fn what_is_recorded_again_since_the_look_is_not_erased() {
     repair_with(&world, &mut report).await;
     assert_eq!(report.entries[0].outcome, Some(Outcome::Gone));
     assert!(stale.exists(), "it is the recorded one by now");
+}
+
+/// After a restore, a copy that is sound may belong to a replica that had failed at the time of the backup, and every
+/// copy that the records know may be lost since.
+#[tokio::test]
+async fn what_may_be_the_last_copy_of_an_image_is_kept() {
+    let world = World::new().await;
+    let image = app_streaming::image(&world).await;
+    let params = [("ImageId", image.as_str()), ("DestinationRegionList.1", REGION)];
+    world.owner.must(AS, "StartTaskForDistributeImage", &params).await;
+    world.drain().await;
+    let (id, sound) = replica(&world, &image, REGION).await;
+    let renamed = sound.with_file_name(format!("{id}.9"));
+    fs::rename(&sound, &renamed).unwrap();
+    let sql = "UPDATE replicas SET state = 'failed', sha256 = NULL, size_bytes = NULL WHERE id = $1";
+    world.change(sql, &[id.as_str().into()]).await;
+    fs::remove_file(replica(&world, &image, HOME).await.1).unwrap();
+
+    // The plan still counts on the other copy; the deed does not.
+    let mut report = look_with(&world, &options()).await;
+    assert_eq!(told(&report), ["bytes-missing: give up", "object-stale: erase"], "{}", report.plan_text());
+    repair_with(&world, &mut report).await;
+    let kept = "nothing: it may be the last copy of the image";
+    assert_eq!(report.entries[1].outcome, Some(Outcome::Failed(kept.to_owned())));
+    assert!(report.end_text().starts_with("not repaired: object-stale: "), "{}", report.end_text());
+    assert_eq!((report.status(), report.remaining()), (1, 1));
+    let report = look_with(&world, &options()).await;
+    assert_eq!(told(&report), ["object-stale: nothing"]);
+    assert!(renamed.exists());
+    // It goes with the image, if not before then by a check.
+    world.owner.must(AS, "DeleteImage", &[("ImageId", &image)]).await;
+    world.drain().await;
+    check_and_repair(&world, &options(), &["object-of-erased: erase"]).await;
+    assert!(!renamed.exists());
 }

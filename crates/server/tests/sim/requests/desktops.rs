@@ -173,10 +173,8 @@ fn delete_templates(dice: &mut Dice, scene: &Scene<'_>) -> Option<Draft> {
 
 fn share(dice: &mut Dice, scene: &Scene<'_>) -> Option<Draft> {
     let (image, owner) = scene.image(dice, PRODUCT, false)?;
-    let which = if dice.permille(500) { "AddAccount.1" } else { "RemoveAccount.1" };
-    let region = scene.region(dice).to_owned();
-    let params = [("ImageId", image.as_str()), ("RegionId", &region), (which, other_account(&owner))];
-    Some(scene.draft(dice, &owner, (DESKTOPS, "ModifyImagePermission"), &params, Intent::Change))
+    let add = dice.permille(500);
+    Some(share_one(dice, scene, &image, &owner, other_account(&owner), add))
 }
 
 /// Takes one share back.
@@ -187,9 +185,22 @@ pub(super) fn take_back(
     owner: &str,
     account: &str,
 ) -> Draft {
+    share_one(dice, scene, image, owner, account, false)
+}
+
+fn share_one(
+    dice: &mut Dice,
+    scene: &Scene<'_>,
+    image: &str,
+    owner: &str,
+    account: &str,
+    add: bool,
+) -> Draft {
+    let which = if add { "AddAccount.1" } else { "RemoveAccount.1" };
     let region = scene.region(dice).to_owned();
-    let params = [("ImageId", image), ("RegionId", &region), ("RemoveAccount.1", account)];
-    scene.draft(dice, owner, (DESKTOPS, "ModifyImagePermission"), &params, Intent::Change)
+    let params = [("ImageId", image), ("RegionId", &region), (which, account)];
+    let intent = Intent::Share { image: image.to_owned(), account: account.to_owned(), add };
+    scene.draft(dice, owner, (DESKTOPS, "ModifyImagePermission"), &params, intent)
 }
 
 fn create_bundle(dice: &mut Dice, scene: &Scene<'_>) -> Option<Draft> {

@@ -73,9 +73,11 @@ fn reinit(dice: &mut Dice, scene: &Scene<'_>) -> Option<Draft> {
 
 fn share(dice: &mut Dice, scene: &Scene<'_>) -> Option<Draft> {
     let (image, owner) = scene.image(dice, PRODUCT, false)?;
-    let which = if dice.permille(750) { "AddAccounts" } else { "RemoveAccounts" };
-    let params = [("ImageId", image.as_str()), (which, other_account(&owner))];
-    Some(scene.draft(dice, &owner, (VERSION, "ModifyImageSharePermission"), &params, Intent::Change))
+    let (account, add) = (other_account(&owner), dice.permille(750));
+    let which = if add { "AddAccounts" } else { "RemoveAccounts" };
+    let params = [("ImageId", image.as_str()), (which, account)];
+    let intent = Intent::Share { image: image.clone(), account: account.to_owned(), add };
+    Some(scene.draft(dice, &owner, (VERSION, "ModifyImageSharePermission"), &params, intent))
 }
 
 /// Of an instance or of a snapshot.
