@@ -262,7 +262,7 @@ impl App {
         let mut tx = self.db.begin().await?;
         replicas::release_leases(&mut tx, now).await?;
         exports::release_leases(&mut tx, now).await?;
-        nonces::forget_expired(&mut tx, now).await?;
+        nonces::forget_expired(&mut tx, now.plus_millis(-nonces::KEPT_MS)).await?;
         tx.commit().await
     }
 

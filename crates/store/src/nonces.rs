@@ -7,6 +7,10 @@ use calotype_core::time::Timestamp;
 
 use crate::db::{Result, Tx};
 
+/// How long nonces are kept beyond their expiry, in milliseconds. A request whose time was checked just before it
+/// was over may stand still before its transaction begins, and must meet its nonce there all the same.
+pub const KEPT_MS: i64 = 3_600_000;
+
 /// A nonce that was spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpentNonce {

@@ -23,11 +23,10 @@ fn kept_seeds_hold() {
     }
 }
 
-/// A request whose time is checked just before it is over, and that stands still then: another server forgets
-/// its nonce, and it is carried out although it was before. Either its time must be checked again within its
-/// transaction, or nonces must be kept longer than any request can stand still.
+/// A request whose time is checked just before it is over, and that stands still then: if another server forgot
+/// its nonce meanwhile, it would be carried out although it was before. That is why nonces are kept longer.
 #[test]
-#[ignore = "the program forgets nonces as soon as their requests cannot be sent any more, not carried out"]
+#[ignore = "shows what would happen if nonces were forgotten as soon as their requests cannot be sent any more"]
 fn a_request_that_stood_still_is_not_carried_out_twice() {
     must_hold(&run(Case { known: Some(Known::NoncesForgotten), ..Case::of(706) }));
 }
