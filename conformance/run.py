@@ -26,8 +26,6 @@ from table import document  # noqa: E402
 SCENARIO = ROOT / "conformance/scenario.json"
 DOCUMENT = ROOT / "docs/conformance.md"
 CLIENT_S = 120
-# The server does not know the settings of throttling yet.
-WITH_THROTTLING = False
 
 
 def main(arguments):
@@ -40,8 +38,6 @@ def main(arguments):
         raise SystemExit(f"not found: {', '.join(missing)}; conformance/toolchains.txt says what must be there")
 
     scenario = json.loads(SCENARIO.read_text())
-    if not WITH_THROTTLING:
-        scenario["steps"] = [step for step in scenario["steps"] if step.get("server") != "strict"]
     languages = [LANGUAGES[name] for name in names]
     for language in languages:
         language.build()
@@ -56,7 +52,7 @@ def perform(scenario, languages, folder):
     """Lets every client take the steps, one after the other; gives the lines that each one printed."""
     clients = [client for language in languages for client in language.clients]
     shown = {}
-    with Stage(folder, clients, WITH_THROTTLING) as stage:
+    with Stage(folder, clients) as stage:
         for language in languages:
             for client, command in language.clients.items():
                 task = folder / f"{client}.json"

@@ -3,7 +3,7 @@
 import sqlite3
 
 from appstream_world import AppServer
-from server import AccountConfig, Server, wait
+from server import AccountConfig, Server
 from world import SMALL
 
 OBJECT = "golden.qcow2"
@@ -28,12 +28,13 @@ class StrictServer(Server):
 class Stage:
     """The servers of a run. Starts them when it is entered, and audits and stops them at the end."""
 
-    def __init__(self, folder, clients, with_strict):
+    def __init__(self, folder, clients):
         self.accounts = accounts(clients)
         configured = list(self.accounts.values())
-        self.servers = {"main": AppServer(folder / "main", configured)}
-        if with_strict:
-            self.servers["strict"] = StrictServer(folder / "strict", configured)
+        self.servers = {
+            "main": AppServer(folder / "main", configured),
+            "strict": StrictServer(folder / "strict", configured),
+        }
         self.servers["main"].put(SMALL, OBJECT)
         self.outage = None
 
@@ -72,10 +73,9 @@ class Stage:
         {"outage": self.begin_outage, "recovery": self.end_outage}[need]()
 
     def begin_outage(self):
-        """Holds the metadata, so that the server cannot have it. Nothing else of the server waits for it, too."""
-        main = self.servers["main"]
-        wait("the work to be done", main.is_quiet)
-        self.outage = sqlite3.connect(main.data / "metadata.db", isolation_level=None, timeout=10)
+        """Holds the metadata, so that the server cannot have it."""
+        path = self.servers["main"].data / "metadata.db"
+        self.outage = sqlite3.connect(path, isolation_level=None, timeout=10)
         self.outage.execute("BEGIN EXCLUSIVE")
 
     def end_outage(self):

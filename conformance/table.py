@@ -15,8 +15,7 @@ NOTES = """\
 - *typed*: the method or class of the operation. The other words name the client's own generic call, which takes
   the name of the operation; it is used where no package with the operation could be had.
 - `getAcsResponse` is called with a request class that adds nothing to the one that typed packages are made of.
-- The JavaScript clients give up after 3 s (old) and 5 s (new) by default. Here they wait for 30 s, because a
-  server that cannot reach its metadata waits for it before it answers. All others have their default settings.
+- All clients have their default settings.
 """
 
 

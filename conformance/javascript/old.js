@@ -5,16 +5,13 @@
 const { RPCClient } = require('@alicloud/pop-core');
 const { Refused, walk } = require('./scenario');
 
-// By default this client gives up after 3 s.
-const OPTIONS = { method: 'POST', timeout: 30_000 };
-
 function connect(endpoint, accessKeyId, accessKeySecret, api) {
   const client = new RPCClient({
     accessKeyId, accessKeySecret, endpoint: `http://${endpoint}`, apiVersion: api.version,
   });
   return async (action, parameters) => {
     try {
-      return await client.request(action, parameters, OPTIONS);
+      return await client.request(action, parameters, { method: 'POST' });
     } catch (error) {
       throw error.entry ? new Refused(error, error.code) : error;
     }

@@ -23,15 +23,21 @@ pub(crate) fn race() -> Outcome {
     cargo(&arguments, &[("CALOTYPE_RACE_ROUNDS", "20000")])
 }
 
-/// Runs end-to-end tests against the binary that the other tests were built with.
+/// Builds the binary as the tests build it, so that it is compiled once; gives its path.
+pub(crate) fn binary() -> Result<PathBuf, String> {
+    cargo(&["test", "--workspace", "--no-run", "--quiet"], &[])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("debug/calotype"))
+}
+
+/// Runs end-to-end tests against the binary.
 fn end_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
-    cargo(&["build", "--package", "calotype"], &[])?;
+    let binary = binary()?;
     let python = virtualenv()?;
-    let binary = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     run(Command::new(python)
         .args(["-m", "pytest", "--quiet"])
         .args(arguments)
-        .env("CALOTYPE_BIN", binary.join("debug/calotype"))
+        .env("CALOTYPE_BIN", binary)
         // A proxy must not stand between the clients and the server on this machine.
         .env("NO_PROXY", "127.0.0.1")
         .envs(environment.iter().copied()))

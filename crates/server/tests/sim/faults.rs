@@ -24,7 +24,7 @@ fn is_found(mutant: &'static Mutant) {
 }
 
 static NO_FENCE: Mutant =
-    Mutant::new(Sabotage::NoFence, &[Rule::Reference, Rule::Whole, Rule::Erasure, Rule::Once], 400);
+    Mutant::new(Sabotage::NoFence, &[Rule::Reference, Rule::Whole, Rule::Erasure, Rule::Once], 500);
 
 #[test]
 fn transactions_without_the_fence_are_found() {
@@ -55,7 +55,7 @@ static LATE_FAILURE: Mutant = Mutant::new(
         to: "",
     }]),
     &[Rule::Stuck, Rule::Bytes, Rule::Erasure],
-    400,
+    900,
 );
 
 #[test]
@@ -71,7 +71,7 @@ static KEY_REUSED: Mutant = Mutant::new(
         to: "r.region, 0, r.attempt",
     }]),
     &[Rule::Bytes, Rule::Erasure],
-    200,
+    300,
 );
 
 #[test]
@@ -154,7 +154,7 @@ static COPIES_FORGOTTEN: Mutant = Mutant::new(
         to: "",
     }]),
     &[Rule::Erasure],
-    800,
+    900,
 );
 
 #[test]

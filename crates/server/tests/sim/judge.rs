@@ -72,6 +72,8 @@ pub struct Judge {
     pub skew_ms_max: i64,
     /// Steps taken so far.
     pub steps: u64,
+    /// Objects that writers who were late, or stores that were away, have left in the end.
+    pub strays: u64,
     /// What was seen that must not be.
     pub violation: Option<Violation>,
     /// What is to be done before the step that was decided last.
@@ -99,6 +101,7 @@ impl Judge {
             now_ms: 0,
             skew_ms_max: 0,
             steps: 0,
+            strays: 0,
             violation: None,
             prelude: None,
             committed: false,

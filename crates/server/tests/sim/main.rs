@@ -105,13 +105,15 @@ fn must_hold(report: &Report) {
 fn summary(reports: &[&Report], time: Duration) -> String {
     let steps: u64 = reports.iter().map(|report| report.steps).sum();
     let sendings = |at: usize| reports.iter().map(|report| report.sendings[at]).sum::<usize>();
+    let strays: u64 = reports.iter().map(|report| report.strays).sum();
     format!(
-        "{} seeds, {steps} steps, {} requests done, {} refused, {} without an answer, {} s",
+        "{} seeds in {} s, {steps} steps; requests: {} done, {} refused, {} without an answer; \
+         {strays} objects were left to the check",
         reports.len(),
+        time.as_secs(),
         sendings(0),
         sendings(1),
-        sendings(2),
-        time.as_secs()
+        sendings(2)
     )
 }
 

@@ -195,7 +195,9 @@ async fn ask_the_check(run: &Run, raw: &Raw) -> Option<Violation> {
     };
     for entry in &report.entries {
         match &entry.finding {
-            Finding::Stray { name, .. } if is_expected(run, name) => {}
+            Finding::Stray { name, .. } if is_expected(run, name) => {
+                run.world.gates.state().judge.strays += 1;
+            }
             finding @ (Finding::Damaged(_)
             | Finding::Lost { .. }
             | Finding::Stray { .. }

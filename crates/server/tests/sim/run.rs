@@ -34,6 +34,8 @@ pub struct Report {
     pub steps: u64,
     /// Sendings that were done, refused, and neither.
     pub sendings: [usize; 3],
+    /// Objects that the check had to erase in the end.
+    pub strays: u64,
     pub violation: Option<Violation>,
     /// What happened, if it was asked for.
     pub lines: Vec<String>,
@@ -94,7 +96,7 @@ pub fn run(case: Case) -> Report {
         let text = panic.downcast_ref::<String>().map_or("", String::as_str);
         let text = panic.downcast_ref::<&str>().copied().unwrap_or(text);
         let violation = Some(Violation::new(Rule::Panic, text));
-        Report { seed: case.seed, steps: 0, sendings: [0; 3], violation, lines: Vec::new() }
+        Report { seed: case.seed, steps: 0, sendings: [0; 3], strays: 0, violation, lines: Vec::new() }
     })
 }
 
@@ -168,8 +170,9 @@ impl Run {
         let sendings = self.oracle.counts();
         let mut state = self.world.gates.state();
         let trace = std::mem::take(&mut state.judge.trace);
-        let (steps, violation) = (state.judge.steps, state.judge.violation.take());
-        Report { seed: self.case.seed, steps, sendings, violation, lines: trace.into_lines() }
+        let (steps, strays, violation) =
+            (state.judge.steps, state.judge.strays, state.judge.violation.take());
+        Report { seed: self.case.seed, steps, sendings, strays, violation, lines: trace.into_lines() }
     }
 
     /// Makes a world with a few images, without any trouble.
