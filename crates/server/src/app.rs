@@ -200,15 +200,16 @@ impl App {
     pub async fn open_on(config: Config, ground: Ground) -> Result<Arc<Self>, OpenError> {
         let lock = take_folder(&config.data)?;
         let Ground { clock, chance, seam, fence, commit, shared } = ground;
-        let alone = shared.is_none();
+        let in_process = shared.is_some();
         let (db, places) = if let Some((db, places)) = shared {
             (db.behind(seam.clone()), places.behind(&seam))
         } else {
-            let path = config.metadata.clone();
-            let db = Db::open(&Options { path, seam: seam.clone(), fence, commit }).await?;
+            let place = config.metadata.clone();
+            let db = Db::open(&Options { place, seam: seam.clone(), fence, commit }).await?;
             let places = places(&config, &db, &hex(&chance.bytes::<16>())).await?.behind(&seam);
             (db, places)
         };
+        let alone = !in_process && !db.is_shared();
         let identity = match config.identity {
             Some(identity) => identity,
             None => default_identity(&config.data)?,
@@ -241,7 +242,11 @@ impl App {
         if alone {
             app.take_over(now).await?;
         }
-        app.make_public_images(&config.public_images, now).await?;
+        // Another server that starts at the same time makes them, too; the second time they are there.
+        match app.make_public_images(&config.public_images, now).await {
+            Err(StoreError::Conflict) => app.make_public_images(&config.public_images, now).await?,
+            made => made?,
+        }
         Ok(Arc::new(app))
     }
 
@@ -262,7 +267,6 @@ impl App {
         let mut tx = self.db.begin().await?;
         replicas::release_leases(&mut tx, now).await?;
         exports::release_leases(&mut tx, now).await?;
-        nonces::forget_expired(&mut tx, now.plus_millis(-nonces::KEPT_MS)).await?;
         tx.commit().await
     }
 
@@ -272,7 +276,7 @@ impl App {
         let mut tx = self.db.begin().await?;
         for public in public {
             let id = ImageId::trusted(public.id.clone());
-            if images::load(&mut tx, public.product, &id, &owner).await?.is_none() {
+            if tx.ask(images::load(public.product, &id, &owner)).await?.is_none() {
                 self.make_public_image(&mut tx, id, public, &owner, now).await?;
             }
         }
@@ -355,6 +359,9 @@ fn public_image(
 }
 
 async fn restore_nonces(db: &Db, now: Timestamp) -> Result<Nonces, StoreError> {
+    let mut tx = db.begin().await?;
+    nonces::forget_expired(&mut tx, now.plus_millis(-nonces::KEPT_MS)).await?;
+    tx.commit().await?;
     let mut tx = db.read().await?;
     let nonces = Nonces::with_capacity_max(NONCES_MAX).refusing_before(stores::restored(&mut tx).await?);
     for spent in nonces::live(&mut tx, now).await? {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use calotype_store::backup;
+use calotype_store::db::Place;
 
 use crate::app::{Command, hold, take_folder};
 use crate::clock::Clock;
@@ -17,13 +18,23 @@ use crate::config::Config;
 /// restore may have.
 const RESTORE_TAKES: Duration = Duration::from_secs(1);
 
+/// The file of the metadata, if they are in one.
+fn embedded(config: &Config) -> Result<&Path, Box<dyn Error>> {
+    match &config.metadata {
+        Place::Sqlite(path) => Ok(path),
+        Place::Postgres(_) => {
+            Err("the metadata is in PostgreSQL, whose own tools save it: see docs/operating.md".into())
+        }
+    }
+}
+
 /// Writes the metadata as it is now into a new file. A server may run.
 ///
 /// # Errors
 /// If it cannot be written whole; then there is no such file.
 pub fn save(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
     let _held = hold(&config.data, Command::Look)?;
-    backup::save(&config.metadata, file)?;
+    backup::save(embedded(config)?, file)?;
     let bytes = std::fs::metadata(file)?.len();
     println!("the metadata is saved in {}: {bytes} bytes", file.display());
     Ok(())
@@ -36,7 +47,7 @@ pub fn save(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
 pub async fn restore(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
     let _folder = take_folder(&config.data)?;
     let _held = hold(&config.data, Command::Restore)?;
-    let kept = backup::restore(file, &config.metadata, Clock::System.now()).await?;
+    let kept = backup::restore(file, embedded(config)?, Clock::System.now()).await?;
     tokio::time::sleep(RESTORE_TAKES).await;
     println!("the metadata is that of {}", file.display());
     if let Some(kept) = kept {

@@ -13,6 +13,8 @@ use std::str::FromStr;
 
 use calotype_core::ids::RegionId;
 use calotype_core::image::Product;
+use calotype_store::db::Place;
+use calotype_store::db::postgres::Address;
 use calotype_store::objects::{Location, is_bucket_name};
 use jiff::SignedDuration;
 
@@ -32,8 +34,8 @@ pub struct Config {
     pub throttling: Limits,
     /// The folder of everything that has no other place.
     pub data: PathBuf,
-    /// The file of the metadata.
-    pub metadata: PathBuf,
+    /// Where the metadata is.
+    pub metadata: Place,
     /// The regions, in the order of the file: the first is the default.
     pub regions: Vec<(RegionId, Location)>,
     /// The named buckets.
@@ -175,7 +177,7 @@ impl Config {
             )?,
             exposure: exposure::exposure(&mut file)?,
             throttling: exposure::throttling(&file.throttling)?,
-            metadata: metadata(file.metadata.url.as_deref(), &data)?,
+            metadata: metadata(&file.metadata, &data)?,
             buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
             ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
             public_images: public_images(file.public_image.take())?,
@@ -214,13 +216,43 @@ pub(crate) fn millis(value: Option<&str>, key: &str) -> Result<i64, ConfigError>
         .ok_or_else(|| ConfigError::new(format!("{key} must be a duration of zero or more")))
 }
 
-fn metadata(url: Option<&str>, data: &Path) -> Result<PathBuf, ConfigError> {
-    match url.map(|url| url.split_once(':')) {
-        None => Ok(data.join("metadata.db")),
-        Some(Some(("sqlite", path))) if !path.is_empty() => Ok(PathBuf::from(path)),
-        Some(_) => Err(ConfigError::new("metadata.url must be sqlite:PATH")),
+fn metadata(file: &file::Metadata, data: &Path) -> Result<Place, ConfigError> {
+    match file.url.as_deref().map(|url| (url, url.split_once(':'))) {
+        None => Ok(Place::Sqlite(data.join("metadata.db"))),
+        Some((url, _)) => place(url, file.ca.as_deref(), file.connections.as_deref()),
     }
 }
+
+/// Where a database is, by its URL.
+///
+/// # Errors
+/// [`ConfigError`], which does not repeat the URL: it may have a password.
+pub fn place(url: &str, ca: Option<&str>, connections: Option<&str>) -> Result<Place, ConfigError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(Place::Sqlite(PathBuf::from(path))),
+        Some(("postgres" | "postgresql", _)) => {
+            let authorities = ca.map(std::fs::read_to_string).transpose();
+            let authorities = authorities
+                .map_err(|error| ConfigError::new(format!("metadata.ca cannot be read: {error}")))?;
+            let connections = match connections {
+                Some(text) => {
+                    Some(text.parse().ok().filter(|count| (1..=CONNECTIONS_MAX).contains(count)).ok_or_else(
+                        || ConfigError::new(format!("metadata.connections must be 1 to {CONNECTIONS_MAX}")),
+                    )?)
+                }
+                None => None,
+            };
+            let address = Address::parse(url, authorities.as_deref(), connections);
+            address
+                .map(|address| Place::Postgres(Box::new(address)))
+                .map_err(|why| ConfigError::new(format!("metadata.url: {why}")))
+        }
+        _ => Err(ConfigError::new("metadata.url must be sqlite:PATH or postgres://USER@HOST/NAME")),
+    }
+}
+
+/// The most connections that one server keeps to its database.
+const CONNECTIONS_MAX: usize = 1_000;
 
 fn regions(entries: Vec<file::Region>, data: &Path) -> Result<Vec<(RegionId, Location)>, ConfigError> {
     let mut regions: Vec<(RegionId, Location)> = Vec::new();

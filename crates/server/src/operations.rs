@@ -196,6 +196,7 @@ async fn serve(
         action: operation.action,
         request_id: request_id.to_owned(),
         nonce: SpentNonce {
+            request: i64::from_ne_bytes(app.chance.bytes()),
             access_key_id: claim.access_key_id.to_owned(),
             nonce: claim.nonce.to_owned(),
             expires: claim.stamped.plus_millis(CLOCK_WINDOW_MS),

@@ -158,7 +158,13 @@ pub enum ServiceError<R> {
     Refused(R),
     /// The store did not do its part.
     #[error("store")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+}
+
+impl<R> From<StoreError> for ServiceError<R> {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Spent) { Self::Replayed } else { Self::Store(error) }
+    }
 }
 
 /// The product whose images a consumer of this kind runs.
@@ -170,7 +176,19 @@ fn product_of(kind: ConsumerKind) -> Product {
 }
 
 /// Begins a transaction that changes something, and spends the request's nonce with it.
-async fn begin<R>(app: &App, caller: &Caller) -> Result<Tx, ServiceError<R>> {
+async fn begin(app: &App, caller: &Caller) -> Result<Tx, StoreError> {
     let mut tx = app.db.begin().await?;
-    if nonces::spend(&mut tx, &caller.nonce).await? { Ok(tx) } else { Err(ServiceError::Replayed) }
+    nonces::spend(&mut tx, &caller.nonce).await?;
+    Ok(tx)
+}
+
+/// Begins a transaction that only reads. Where other servers answer, too, it tells them that the request's nonce is
+/// spent; else the memory of this one is enough.
+async fn look(app: &App, caller: &Caller) -> Result<Tx, StoreError> {
+    if !app.db.is_shared() {
+        return app.db.read().await;
+    }
+    let mut tx = app.db.note().await?;
+    nonces::spend(&mut tx, &caller.nonce).await?;
+    Ok(tx)
 }

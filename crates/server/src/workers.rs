@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 
 /// How long a claimed task is held before another worker may take it, in milliseconds.
-const LEASE_MS: i64 = 60_000;
+pub const LEASE_MS: i64 = 60_000;
 
 /// The longest time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -3,11 +3,20 @@
 //! Statements use what every engine accepts: `$1` markers, TEXT and BIGINT columns, `ON CONFLICT`,
 //! `RETURNING`. Times and ids come from Rust. An engine knows no domain word.
 
+pub mod postgres;
+mod query;
+mod row;
 pub mod sqlite;
+mod tx;
 
 use std::path::PathBuf;
 
-use crate::seam::{Effect, MaybeSeam, Step, meet};
+use crate::seam::{MaybeSeam, Step, meet};
+
+pub use query::{Ask, Query};
+pub use row::{Cell, Row, Value};
+use tx::{EngineTx, refused};
+pub use tx::{Lock, Tx};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +24,9 @@ pub enum StoreError {
     /// Another transaction was in the way; the same call may succeed when repeated.
     #[error("the transaction met another one")]
     Conflict,
+    /// The nonce that goes with the transaction was spent before.
+    #[error("the nonce was spent before")]
+    Spent,
     /// The store cannot serve now: disk full, file unreadable, database away.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -26,119 +38,26 @@ pub enum StoreError {
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// A value given to a statement.
-#[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
-    /// A text, or a null of the type text.
-    Text(Option<&'a str>),
-    /// An integer, or a null of the type integer.
-    Integer(Option<i64>),
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(Some(text))
-    }
-}
-
-impl<'a> From<&'a String> for Value<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(Some(text))
-    }
-}
-
-impl<'a> From<Option<&'a str>> for Value<'a> {
-    fn from(text: Option<&'a str>) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<i64> for Value<'_> {
-    fn from(number: i64) -> Self {
-        Self::Integer(Some(number))
-    }
-}
-
-impl From<Option<i64>> for Value<'_> {
-    fn from(number: Option<i64>) -> Self {
-        Self::Integer(number)
-    }
-}
-
-impl From<bool> for Value<'_> {
-    fn from(flag: bool) -> Self {
-        Self::Integer(Some(i64::from(flag)))
-    }
-}
-
-/// A value read from a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// No value.
-    Null,
-    /// A text.
-    Text(String),
-    /// An integer.
-    Integer(i64),
-}
-
-/// A row, its cells in the order of the statement's columns.
+/// Where a database is.
 #[derive(Clone, Debug)]
-pub struct Row(Vec<Cell>);
+pub enum Place {
+    /// In this file, for one server.
+    Sqlite(PathBuf),
+    /// There, for several.
+    Postgres(Box<postgres::Address>),
+}
 
-impl Row {
-    /// Makes a row of its cells.
-    #[must_use]
-    pub fn new(cells: Vec<Cell>) -> Self {
-        Self(cells)
-    }
-
-    /// The text in `column`, if there is one.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the column holds another type or does not exist.
-    pub fn text_opt(&self, column: usize) -> Result<Option<&str>> {
-        match self.0.get(column) {
-            Some(Cell::Text(text)) => Ok(Some(text)),
-            Some(Cell::Null) => Ok(None),
-            Some(Cell::Integer(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no text"))),
-        }
-    }
-
-    /// The text in `column`.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the column holds no text.
-    pub fn text(&self, column: usize) -> Result<&str> {
-        self.text_opt(column)?.ok_or_else(|| StoreError::Corrupt(format!("column {column} is null")))
-    }
-
-    /// The integer in `column`, if there is one.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the column holds another type or does not exist.
-    pub fn integer_opt(&self, column: usize) -> Result<Option<i64>> {
-        match self.0.get(column) {
-            Some(Cell::Integer(number)) => Ok(Some(*number)),
-            Some(Cell::Null) => Ok(None),
-            Some(Cell::Text(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no integer"))),
-        }
-    }
-
-    /// The integer in `column`.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the column holds no integer.
-    pub fn integer(&self, column: usize) -> Result<i64> {
-        self.integer_opt(column)?.ok_or_else(|| StoreError::Corrupt(format!("column {column} is null")))
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self::Sqlite(path)
     }
 }
 
 /// Which engine to open, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The `SQLite` file.
-    pub path: PathBuf,
+    /// Where the database is.
+    pub place: Place,
     /// What stands between the program and the database.
     pub seam: MaybeSeam,
     /// Whether transactions are fenced. Always true but in negative controls, which show that things go
@@ -151,27 +70,18 @@ pub struct Options {
 impl Options {
     /// The way in which a server opens its database.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, seam: None, fence: true, commit: CommitMode::Grouped }
+    pub fn new(place: impl Into<Place>) -> Self {
+        Self { place: place.into(), seam: None, fence: true, commit: CommitMode::Grouped }
     }
 }
 
-/// How transactions are made durable.
+/// How the transactions of an embedded database are made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitMode {
     /// Those that wait at the same time together, by a thread of its own.
     Grouped,
     /// Each by itself, in its place: for simulations, in which nothing happens at the same time, and for
     /// commands beside a server.
-    Alone,
-}
-
-/// How a transaction locks a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
-    /// Beside others who share it.
-    Shared,
-    /// Beside nobody.
     Alone,
 }
 
@@ -185,18 +95,7 @@ pub struct Db {
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
-}
-
-/// A transaction. Dropped without [`Tx::commit`], it has done nothing.
-#[derive(Debug)]
-pub struct Tx {
-    engine: EngineTx,
-    seam: MaybeSeam,
-}
-
-#[derive(Debug)]
-enum EngineTx {
-    Sqlite(sqlite::SqliteTx),
+    Postgres(postgres::Postgres),
 }
 
 impl Db {
@@ -205,12 +104,17 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be opened or was written by a newer program.
     pub async fn open(options: &Options) -> Result<Self> {
-        let engine = sqlite::Sqlite::open(options)?;
-        let mut db = Self { engine: Engine::Sqlite(engine.clone()), seam: None };
+        let engine = match &options.place {
+            Place::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, options.commit)?),
+            Place::Postgres(address) => Engine::Postgres(Box::pin(postgres::Postgres::open(address)).await?),
+        };
+        let db = Self { engine, seam: None };
         crate::migrations::migrate(&db).await?;
-        db.engine = Engine::Sqlite(engine.with_fence(options.fence));
-        db.seam.clone_from(&options.seam);
-        Ok(db)
+        let engine = match db.engine {
+            Engine::Sqlite(engine) => Engine::Sqlite(engine.with_fence(options.fence)),
+            Engine::Postgres(engine) => Engine::Postgres(engine.with_fence(options.fence)),
+        };
+        Ok(Self { engine, seam: options.seam.clone() })
     }
 
     /// Opens a database that a server uses, or has used, as a command beside it does: nothing is made, and
@@ -219,7 +123,12 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be opened or was written by another version of the program.
     pub async fn attach(options: &Options) -> Result<Self> {
-        let engine = Engine::Sqlite(sqlite::Sqlite::attach(options)?);
+        let engine = match &options.place {
+            Place::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::attach(path, options.commit)?),
+            Place::Postgres(address) => {
+                Engine::Postgres(Box::pin(postgres::Postgres::attach(address)).await?)
+            }
+        };
         let db = Self { engine, seam: options.seam.clone() };
         crate::migrations::require_current(&db).await?;
         Ok(db)
@@ -232,7 +141,15 @@ impl Db {
     pub async fn damages(&self) -> Result<Vec<String>> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.damages().await,
+            // Its own checksums and tools tell.
+            Engine::Postgres(_) => Ok(Vec::new()),
         }
+    }
+
+    /// Whether other servers may use the database at the same time.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// The same database behind another seam.
@@ -250,6 +167,7 @@ impl Db {
         refused(meet(&self.seam, Step::Begin).await)?;
         let engine = match &self.engine {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.begin().await?),
+            Engine::Postgres(engine) => EngineTx::Postgres(engine.begin().await?),
         };
         Ok(Tx { engine, seam: self.seam.clone() })
     }
@@ -262,6 +180,8 @@ impl Db {
     pub async fn settle(&self) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.settle().await,
+            // Nobody sees what is not durable.
+            Engine::Postgres(_) => Ok(()),
         }
     }
 
@@ -273,8 +193,25 @@ impl Db {
         refused(meet(&self.seam, Step::Begin).await)?;
         let engine = match &self.engine {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.read().await?),
+            Engine::Postgres(engine) => EngineTx::Postgres(engine.read().await?),
         };
         Ok(Tx { engine, seam: self.seam.clone() })
+    }
+
+    /// Begins a transaction that reads one state and leaves a note, which stays without a commit and may be lost
+    /// in a crash. Only for a database that [`Self::is_shared`]; another one only reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note(&self) -> Result<Tx> {
+        match &self.engine {
+            Engine::Sqlite(_) => self.read().await,
+            Engine::Postgres(engine) => {
+                refused(meet(&self.seam, Step::Begin).await)?;
+                let engine = EngineTx::Postgres(engine.note().await?);
+                Ok(Tx { engine, seam: self.seam.clone() })
+            }
+        }
     }
 
     /// How many transactions each commit has made durable, and how many wait for their turn.
@@ -282,6 +219,7 @@ impl Db {
     pub fn load(&self) -> Load {
         match &self.engine {
             Engine::Sqlite(engine) => engine.load(),
+            Engine::Postgres(engine) => engine.load(),
         }
     }
 }
@@ -297,99 +235,4 @@ pub struct Load {
     pub group_max: u64,
     /// Transactions that wait for their turn now.
     pub waiting: u64,
-}
-
-impl Tx {
-    /// Runs a statement and gives its rows.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    pub async fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        let Some((sql, lost)) = instead(&self.seam, sql).await? else { return Ok(Vec::new()) };
-        let rows = match &mut self.engine {
-            EngineTx::Sqlite(tx) => tx.query(sql, values),
-        }?;
-        if lost { Err(unavailable()) } else { Ok(rows) }
-    }
-
-    /// Runs a statement and gives its only row, if it has one.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    pub async fn query_opt(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Option<Row>> {
-        Ok(self.query(sql, values).await?.into_iter().next())
-    }
-
-    /// Runs a statement and gives the number of rows that it changed.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
-        let Some((sql, lost)) = instead(&self.seam, sql).await? else { return Ok(0) };
-        let changed = match &mut self.engine {
-            EngineTx::Sqlite(tx) => tx.execute(sql, values).await?,
-        };
-        if lost { Err(unavailable()) } else { Ok(changed) }
-    }
-
-    /// Runs a statement that must change exactly one row: the guard that repeats a decision.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if it changed none or several; any other [`StoreError`].
-    pub async fn execute_one(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<()> {
-        match self.execute(sql, values).await? {
-            1 => Ok(()),
-            _ => Err(StoreError::Conflict),
-        }
-    }
-
-    /// Locks the row of `table` with this id until the transaction ends.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    #[expect(clippy::unused_async, reason = "engines beyond the process wait here")]
-    pub async fn lock(&mut self, _table: &'static str, _id: &str, _lock: Lock) -> Result<()> {
-        match &mut self.engine {
-            // The writer's turn is a lock on everything.
-            EngineTx::Sqlite(_) => Ok(()),
-        }
-    }
-
-    /// Makes the transaction durable. When this returns, it outlives any crash.
-    ///
-    /// # Errors
-    /// Any [`StoreError`]; then nothing was done, unless the answer of the database was lost.
-    pub async fn commit(self) -> Result<()> {
-        let effect = meet(&self.seam, Step::Commit).await;
-        refused(effect)?;
-        match self.engine {
-            EngineTx::Sqlite(tx) if effect == Effect::Early => tx.commit_early(),
-            EngineTx::Sqlite(tx) => tx.commit().await?,
-        }
-        if effect == Effect::AnswerLost { Err(unavailable()) } else { Ok(()) }
-    }
-}
-
-/// The statement to run and whether its answer is lost; nothing if it does nothing.
-async fn instead(seam: &MaybeSeam, sql: &'static str) -> Result<Option<(&'static str, bool)>> {
-    match meet(seam, Step::Statement(sql)).await {
-        Effect::Go | Effect::Early => Ok(Some((sql, false))),
-        Effect::Instead(other) => Ok(Some((other, false))),
-        Effect::AnswerLost => Ok(Some((sql, true))),
-        Effect::Nothing => Ok(None),
-        effect @ (Effect::Unavailable | Effect::Corrupt) => refused(effect).map(|()| None),
-    }
-}
-
-/// The error of a step that is not taken.
-fn refused(effect: Effect) -> Result<()> {
-    match effect {
-        Effect::Unavailable => Err(unavailable()),
-        Effect::Corrupt => Err(StoreError::Corrupt("injected".to_owned())),
-        Effect::Go | Effect::Nothing | Effect::Instead(_) | Effect::AnswerLost | Effect::Early => Ok(()),
-    }
-}
-
-fn unavailable() -> StoreError {
-    StoreError::Unavailable("injected".into())
 }

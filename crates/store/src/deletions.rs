@@ -97,7 +97,7 @@ pub struct Erasure {
 pub(crate) async fn insert(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>) -> Result<()> {
     let kept = act.kept.to_text();
     let completed = plan.replicas.is_empty().then(|| plan.accepted.as_millis());
-    tx.execute_one(
+    tx.send_one(
         "INSERT INTO deletions (id, image_id, image_name, product, owner, caller, request_id, reason, kept, \
          accepted_ms, erase_from_ms, completed_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
@@ -114,6 +114,7 @@ pub(crate) async fn insert(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>
             plan.erase_from.as_millis().into(),
             completed.into(),
         ],
+        StoreError::Conflict,
     )
     .await
 }
@@ -153,7 +154,7 @@ pub async fn load_restore_view(tx: &mut Tx, image: &ImageId) -> Result<(RestoreV
     locked.extend(&parent);
     locked.sort_unstable();
     for id in locked {
-        images::lock(tx, id, Lock::Alone).await?;
+        images::lock(tx, id, Lock::Alone);
     }
     let deletion = latest(tx, image).await?;
     let parent = match parent {

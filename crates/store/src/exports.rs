@@ -10,7 +10,7 @@ use calotype_core::ids::{AccountId, ImageId, RegionId};
 use calotype_core::replica::Bytes;
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Row, StoreError, Tx};
+use crate::db::{Query, Result, Row, StoreError, Tx};
 use crate::objects::ObjectKey;
 use crate::replicas::{Lease, Origin};
 use crate::snapshots::comma_set;
@@ -33,17 +33,12 @@ pub struct ExportTask {
 }
 
 /// The latest export of an image.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn latest(tx: &mut Tx, image: &ImageId) -> Result<Option<Export>> {
-    let row = tx
-        .query_opt(
-            "SELECT image_id, bucket, object, state, last_error, since_ms FROM exports WHERE image_id = $1",
-            &[image.as_str().into()],
-        )
-        .await?;
-    row.as_ref().map(export).transpose()
+pub fn latest(image: &ImageId) -> Query<'_, Option<Export>> {
+    Query::new(
+        "SELECT image_id, bucket, object, state, last_error, since_ms FROM exports WHERE image_id = $1",
+        &[image.as_str().into()],
+        |rows| rows.first().map(export).transpose(),
+    )
 }
 
 /// Writes that an image is to be exported from `due` on. What was known of its export before is forgotten.
@@ -74,8 +69,8 @@ pub async fn begin(tx: &mut Tx, export: &Export, due: Timestamp) -> Result<()> {
 /// Any [`StoreError`].
 pub async fn claim(tx: &mut Tx, now: Timestamp, lease: &Lease, busy: &[&str]) -> Result<Option<ExportTask>> {
     let busy = comma_set(busy);
-    let row = tx
-        .query_opt(
+    let rows = tx
+        .claim(
             "SELECT e.image_id, e.bucket, e.object, e.attempt, e.tries, \
              r.region, r.object_key, r.size_bytes, r.sha256, r.virtual_size_bytes \
              FROM exports e LEFT JOIN replicas r ON r.id = (SELECT MIN(o.id) FROM replicas o \
@@ -83,10 +78,11 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, lease: &Lease, busy: &[&str]) ->
              WHERE e.state = 'exporting' AND e.due_ms IS NOT NULL AND e.due_ms <= $1 \
              AND ($2 IS NULL OR REPLACE($2, ',' || e.bucket || ',', '') = $2) \
              ORDER BY e.due_ms, e.image_id LIMIT 1",
+            "e",
             &[now.as_millis().into(), busy.as_deref().into()],
         )
         .await?;
-    let Some(task) = row.as_ref().map(task).transpose()? else { return Ok(None) };
+    let Some(task) = rows.first().map(task).transpose()? else { return Ok(None) };
     tx.execute_one(
         "UPDATE exports SET attempt = $2, tries = tries + 1, lease_owner = $3, lease_until_ms = $4, due_ms = $4 \
          WHERE image_id = $1 AND state = 'exporting' AND attempt = $2 - 1",

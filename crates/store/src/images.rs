@@ -7,12 +7,13 @@ use calotype_core::export_image::Export;
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, SnapshotId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing};
 use calotype_core::replica::Bytes;
+use calotype_core::template::Template;
 use calotype_core::time::Timestamp;
 
-use crate::db::{Lock, Result, Row, StoreError, Tx, Value};
+use crate::db::{Lock, Query, Result, Row, StoreError, Tx, Value};
 use crate::deletions::DeletionAct;
 use crate::snapshots::comma_set;
-use crate::{deletions, exports, members, replicas, shares, usages};
+use crate::{deletions, exports, members, replicas, shares, templates, usages};
 
 /// The columns of an image, in the order that [`image`] reads them.
 macro_rules! columns {
@@ -76,38 +77,35 @@ pub async fn insert(tx: &mut Tx, image: &Image) -> Result<()> {
 
 /// Locks an image for the rest of the transaction: shared by those who start or end a use, share or
 /// replica of it, alone by the one who deletes it. Facts are read after this (the fence).
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn lock(tx: &mut Tx, id: &ImageId, lock: Lock) -> Result<()> {
-    tx.lock("images", id.as_str(), lock).await
+pub fn lock(tx: &mut Tx, id: &ImageId, lock: Lock) {
+    tx.lock("images", id.as_str(), lock);
 }
 
-/// Reads an image as `account` sees it; `None` if no live image of the product has that id.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn load(
-    tx: &mut Tx,
-    product: Product,
-    id: &ImageId,
-    account: &AccountId,
-) -> Result<Option<ImageView>> {
-    let row = tx
-        .query_opt(
-            concat!(
-                "SELECT ",
-                columns!(),
-                ", (SELECT COUNT(*) FROM shares s WHERE s.image_id = i.id AND s.account_id = $3) \
-                 FROM images i WHERE i.id = $1 AND i.product = $2 AND i.deleted_ms IS NULL"
-            ),
-            &[id.as_str().into(), product_to_text(product).into(), account.as_str().into()],
-        )
-        .await?;
-    row.map(|row| view(&row, account)).transpose()
+/// An image as `account` sees it; `None` if no live image of the product has that id.
+pub fn load<'a>(product: Product, id: &'a ImageId, account: &'a AccountId) -> Query<'a, Option<ImageView>> {
+    Query::new(
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", (SELECT COUNT(*) FROM shares s WHERE s.image_id = i.id AND s.account_id = $3) \
+             FROM images i WHERE i.id = $1 AND i.product = $2 AND i.deleted_ms IS NULL"
+        ),
+        &[id.as_str().into(), product_to_text(product).into(), account.as_str().into()],
+        |rows| rows.first().map(|row| view(row, account)).transpose(),
+    )
 }
 
-/// Reads every fact that a delete may ask for, under the fence.
+/// What goes with an image, read with the facts of its delete.
+#[derive(Debug)]
+pub struct Companions {
+    /// The accounts that it is shared with, and since when.
+    pub shares: Vec<(AccountId, Timestamp)>,
+    /// The templates that reference it, if they were asked for; why they could not be read.
+    pub templates: Result<Vec<Template>>,
+}
+
+/// Reads every fact that a delete may ask for, under the fence, and what goes with the image: its templates only
+/// where `templates_go`.
 ///
 /// # Errors
 /// Any [`StoreError`].
@@ -116,22 +114,34 @@ pub async fn load_delete_view(
     product: Product,
     id: &ImageId,
     account: &AccountId,
-) -> Result<DeleteView> {
-    lock(tx, id, Lock::Alone).await?;
-    let entries = replicas::of_image(tx, id).await?;
-    Ok(DeleteView {
-        image: load(tx, product, id, account).await?,
-        shares: shares::of_image(tx, id).await?,
-        community_children: published_children(tx, id).await?,
-        usages: usages::of_image(tx, id).await?,
+    templates_go: bool,
+) -> Result<(DeleteView, Companions)> {
+    lock(tx, id, Lock::Alone);
+    let (image, shares, community_children, usages, entries, export, templates) = tx
+        .ask((
+            load(product, id, account),
+            shares::since(id),
+            published_children(id),
+            usages::of_image(id),
+            replicas::of_image(id),
+            exports::latest(id),
+            templates_go.then(|| templates::of_image(id).attempt()),
+        ))
+        .await?;
+    let view = DeleteView {
+        image,
+        shares: shares.iter().map(|(account, _)| account.clone()).collect(),
+        community_children,
+        usages,
         replicas: entries.iter().map(|entry| entry.id.clone()).collect(),
         copying: entries
             .into_iter()
             .filter(|entry| entry.state.is_making())
             .map(|entry| entry.region)
             .collect(),
-        exporting: exports::latest(tx, id).await?.filter(Export::is_running).map(|export| export.target),
-    })
+        exporting: export.filter(Export::is_running).map(|export| export.target),
+    };
+    Ok((view, Companions { shares, templates: templates.unwrap_or_else(|| Ok(Vec::new())) }))
 }
 
 /// Carries a plan out: the image is gone for every reader, its shares are removed, its replicas are
@@ -141,7 +151,7 @@ pub async fn load_delete_view(
 /// [`StoreError::Conflict`] if the image is not as the plan found it; any other [`StoreError`].
 pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>) -> Result<()> {
     let (state, _, _) = state_to_text(&plan.image.state);
-    tx.execute_one(
+    tx.send_one(
         "UPDATE images SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL AND state = $3 AND owner = $4",
         &[
             plan.image.id.as_str().into(),
@@ -149,6 +159,7 @@ pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>)
             state.into(),
             plan.image.owner.as_str().into(),
         ],
+        StoreError::Conflict,
     )
     .await?;
     if !plan.shares.is_empty() {
@@ -185,15 +196,13 @@ pub(crate) async fn restore(tx: &mut Tx, id: &ImageId) -> Result<()> {
 }
 
 /// The children of an image that are published as community images.
-async fn published_children(tx: &mut Tx, parent: &ImageId) -> Result<Vec<ImageId>> {
-    let rows = tx
-        .query(
-            "SELECT id FROM images WHERE parent_id = $1 AND published_ms IS NOT NULL AND deleted_ms IS NULL \
-             ORDER BY id",
-            &[parent.as_str().into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(ImageId::trusted(row.text(0)?))).collect()
+fn published_children(parent: &ImageId) -> Query<'_, Vec<ImageId>> {
+    Query::new(
+        "SELECT id FROM images WHERE parent_id = $1 AND published_ms IS NOT NULL AND deleted_ms IS NULL \
+         ORDER BY id",
+        &[parent.as_str().into()],
+        |rows| rows.iter().map(|row| Ok(ImageId::trusted(row.text(0)?))).collect(),
+    )
 }
 
 /// Who stands behind a share, a published child, a copy or an export of an image, by account, image, region or

@@ -7,7 +7,7 @@ use calotype_core::instance::{
 use calotype_core::time::Timestamp;
 use calotype_core::usage::ConsumerKind;
 
-use crate::db::{Result, Row, StoreError, Tx, Value};
+use crate::db::{Lock, Result, Row, StoreError, Tx, Value};
 use crate::snapshots::comma_set;
 use crate::{members, tags, usages};
 
@@ -24,7 +24,7 @@ macro_rules! columns {
 /// [`StoreError::Conflict`] if an id exists.
 pub async fn insert(tx: &mut Tx, instance: &Instance) -> Result<()> {
     let echo = members::to_text(&instance.labels.echo);
-    tx.execute_one(
+    tx.send_one(
         "INSERT INTO instances (id, owner, image_id, power, transition, settles_ms, charge_type, \
          deletion_protection, name, region, instance_type, echo, created_ms, kind) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
@@ -44,10 +44,11 @@ pub async fn insert(tx: &mut Tx, instance: &Instance) -> Result<()> {
             instance.created.as_millis().into(),
             usages::kind_to_text(instance.kind).into(),
         ],
+        StoreError::Conflict,
     )
     .await?;
     for (position, disk) in (0_i64..).zip(&instance.disks) {
-        tx.execute_one(
+        tx.send_one(
             "INSERT INTO disks (id, instance_id, position, kind, category, size_gib) \
              VALUES ($1, $2, $3, $4, $5, $6)",
             &[
@@ -58,10 +59,17 @@ pub async fn insert(tx: &mut Tx, instance: &Instance) -> Result<()> {
                 (&disk.category).into(),
                 disk.size_gib.into(),
             ],
+            StoreError::Conflict,
         )
         .await?;
     }
     Ok(())
+}
+
+/// Locks an instance for the rest of the transaction: what it runs stays as it is read after this. Locked before
+/// the image.
+pub fn lock(tx: &mut Tx, id: &InstanceId) {
+    tx.lock("instances", id.as_str(), Lock::Alone);
 }
 
 /// Reads an instance of this kind of `owner`.
@@ -204,9 +212,10 @@ pub async fn due_reinits(
     limit: i64,
 ) -> Result<Vec<(InstanceId, ImageId, ImageId)>> {
     let rows = tx
-        .query(
-            "SELECT id, image_id, reinit_image_id FROM instances \
+        .claim(
+            "SELECT id, image_id, reinit_image_id FROM instances i \
              WHERE due_ms IS NOT NULL AND due_ms <= $1 ORDER BY due_ms LIMIT $2",
+            "i",
             &[now.as_millis().into(), limit.into()],
         )
         .await?;

@@ -142,7 +142,7 @@ pub fn can_be_mended(broken: &Broken) -> bool {
 /// Any [`crate::db::StoreError`].
 pub async fn mend(tx: &mut Tx, broken: &Broken, now: Timestamp) -> Result<bool> {
     let image = ImageId::trusted(broken.image.as_str());
-    images::lock(tx, &image, Lock::Alone).await?;
+    images::lock(tx, &image, Lock::Alone);
     if !can_be_mended(broken) {
         return Ok(false);
     }

@@ -1,18 +1,37 @@
 //! Brings the tables up to date, one numbered file after the other.
+//!
+//! Servers of two versions may use one database for a while, as they are replaced one by one. So a migration says
+//! which program is the oldest that can still use the tables after it.
 
-use crate::db::{Db, Result, StoreError};
+use std::time::Duration;
 
-/// Every migration: its number and its statements. Only ever appended to.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_first.sql"))];
+use crate::db::{Db, Result, StoreError, Tx};
+
+/// A change of the tables. Only ever appended to [`MIGRATIONS`].
+struct Migration {
+    number: i64,
+    statements: &'static str,
+    /// The number of the last migration that a program must know to use the tables after this one.
+    needs: i64,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, statements: include_str!("migrations/0001_first.sql"), needs: 1 }];
+
+/// How often a server tries to be the one that brings the tables up to date, beside others that start with it.
+const TRIES_MAX: u32 = 50;
+
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The number of the last migration.
 pub(crate) fn newest() -> i64 {
-    MIGRATIONS.last().map_or(0, |(number, _)| *number)
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
 }
 
 /// The statements of every migration up to this one.
 pub(crate) fn scripts(number: i64) -> impl Iterator<Item = &'static str> {
-    MIGRATIONS.iter().filter(move |(other, _)| *other <= number).map(|(_, statements)| *statements)
+    let known = MIGRATIONS.iter().filter(move |migration| migration.number <= number);
+    known.map(|migration| migration.statements)
 }
 
 /// Makes sure that every migration was run, and no newer one.
@@ -31,21 +50,54 @@ pub(crate) async fn require_current(db: &Db) -> Result<()> {
     }
 }
 
-/// Runs the migrations that the database has not seen, in one transaction.
+/// Runs the migrations that the database has not seen, each in a transaction.
 pub(crate) async fn migrate(db: &Db) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        match step(db).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // Another server makes the same tables.
+            Err(StoreError::Conflict) if tries < TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Runs the next migration; gives whether nothing is left to do.
+async fn step(db: &Db) -> Result<bool> {
     let mut tx = db.begin().await?;
-    tx.execute("CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY)", &[]).await?;
-    let row = tx.query_opt("SELECT COALESCE(MAX(number), 0) FROM schema_migrations", &[]).await?;
-    let reached = row.map_or(Ok(0), |row| row.integer(0))?;
-    if reached > newest() {
+    tx.define(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, needs BIGINT NOT NULL)",
+    )
+    .await?;
+    let reached = reached(&mut tx).await?;
+    let Some(next) = MIGRATIONS.iter().find(|migration| migration.number > reached) else {
+        return Ok(true);
+    };
+    for statement in next.statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+        tx.define(statement).await?;
+    }
+    tx.execute_one(
+        "INSERT INTO schema_migrations (number, needs) VALUES ($1, $2)",
+        &[next.number.into(), next.needs.into()],
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(false)
+}
+
+/// The last migration that was run, if this program can use the tables after it.
+async fn reached(tx: &mut Tx) -> Result<i64> {
+    let sql = "SELECT COALESCE(MAX(number), 0), COALESCE(MAX(needs), 0) FROM schema_migrations";
+    let Some(row) = tx.query_opt(sql, &[]).await? else { return Ok(0) };
+    let (reached, needs) = (row.integer(0)?, row.integer(1)?);
+    if needs > newest() {
         let text = format!("its tables are of version {reached}, made by a newer program");
         return Err(StoreError::Unavailable(text.into()));
     }
-    for (number, statements) in MIGRATIONS.iter().filter(|(number, _)| *number > reached) {
-        for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
-            tx.execute(statement, &[]).await?;
-        }
-        tx.execute("INSERT INTO schema_migrations (number) VALUES ($1)", &[(*number).into()]).await?;
-    }
-    tx.commit().await
+    Ok(reached)
 }

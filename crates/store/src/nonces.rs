@@ -5,7 +5,7 @@
 
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Tx};
+use crate::db::{Result, StoreError, Tx};
 
 /// How long nonces are kept beyond their expiry, in milliseconds. A request whose time was checked just before it
 /// was over may stand still before its transaction begins, and must meet its nonce there all the same.
@@ -14,6 +14,9 @@ pub const KEPT_MS: i64 = 3_600_000;
 /// A nonce that was spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpentNonce {
+    /// A number of chance for the request that spends it. Nobody else may spend it then; the request itself may
+    /// in each of its transactions.
+    pub request: i64,
     /// The access key that signed with it.
     pub access_key_id: String,
     /// The nonce.
@@ -22,18 +25,24 @@ pub struct SpentNonce {
     pub expires: Timestamp,
 }
 
-/// Spends a nonce with the transaction; `false` if it was spent before.
+/// Spends a nonce with the transaction.
 ///
 /// # Errors
-/// Any [`crate::db::StoreError`].
-pub async fn spend(tx: &mut Tx, nonce: &SpentNonce) -> Result<bool> {
-    let changed = tx
-        .execute(
-            "INSERT INTO nonces (expires_ms, access_key_id, nonce) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            &[nonce.expires.as_millis().into(), (&nonce.access_key_id).into(), (&nonce.nonce).into()],
-        )
-        .await?;
-    Ok(changed == 1)
+/// [`StoreError::Spent`] if another request has spent it; any other [`StoreError`].
+pub async fn spend(tx: &mut Tx, nonce: &SpentNonce) -> Result<()> {
+    tx.send_one(
+        "INSERT INTO nonces (expires_ms, access_key_id, nonce, request) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (expires_ms, access_key_id, nonce) DO UPDATE SET request = excluded.request \
+         WHERE nonces.request = excluded.request",
+        &[
+            nonce.expires.as_millis().into(),
+            (&nonce.access_key_id).into(),
+            (&nonce.nonce).into(),
+            nonce.request.into(),
+        ],
+        StoreError::Spent,
+    )
+    .await
 }
 
 /// Every nonce that must still be remembered at `now`.
@@ -43,13 +52,14 @@ pub async fn spend(tx: &mut Tx, nonce: &SpentNonce) -> Result<bool> {
 pub async fn live(tx: &mut Tx, now: Timestamp) -> Result<Vec<SpentNonce>> {
     let rows = tx
         .query(
-            "SELECT access_key_id, nonce, expires_ms FROM nonces WHERE expires_ms >= $1",
+            "SELECT access_key_id, nonce, expires_ms, request FROM nonces WHERE expires_ms >= $1 ORDER BY expires_ms",
             &[now.as_millis().into()],
         )
         .await?;
     rows.iter()
         .map(|row| {
             Ok(SpentNonce {
+                request: row.integer(3)?,
                 access_key_id: row.text(0)?.to_owned(),
                 nonce: row.text(1)?.to_owned(),
                 expires: Timestamp::from_millis(row.integer(2)?),

@@ -9,7 +9,7 @@ use calotype_core::ids::{ImageId, RegionId, ReplicaId, SnapshotId, VersionId};
 use calotype_core::replica::{Bytes, EntryState, Holder, NewReplica, RegionEntry, Source};
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Row, StoreError, Tx};
+use crate::db::{Query, Result, Row, StoreError, Tx};
 use crate::objects::ObjectKey;
 
 /// A worker's hold on a task.
@@ -101,20 +101,15 @@ pub async fn insert(tx: &mut Tx, replica: &NewReplica, due: Timestamp) -> Result
 }
 
 /// The replicas of an image that are not erased, in the order of their ids.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<RegionEntry>> {
-    let rows = tx
-        .query(
-            "SELECT r.id, r.version_id, r.region, r.state, r.tries, r.copied_bytes, \
-             COALESCE(r.size_bytes, o.size_bytes) FROM replicas r \
-             LEFT JOIN replicas o ON r.state = 'copying' AND r.source_kind = 'replica' AND o.id = r.source \
-             WHERE r.holder_id = $1 AND r.state <> 'erased' ORDER BY r.id",
-            &[image.as_str().into()],
-        )
-        .await?;
-    rows.iter().map(entry).collect()
+pub fn of_image(image: &ImageId) -> Query<'_, Vec<RegionEntry>> {
+    Query::new(
+        "SELECT r.id, r.version_id, r.region, r.state, r.tries, r.copied_bytes, \
+         COALESCE(r.size_bytes, o.size_bytes) FROM replicas r \
+         LEFT JOIN replicas o ON r.state = 'copying' AND r.source_kind = 'replica' AND o.id = r.source \
+         WHERE r.holder_id = $1 AND r.state <> 'erased' ORDER BY r.id",
+        &[image.as_str().into()],
+        |rows| rows.iter().map(entry).collect(),
+    )
 }
 
 fn entry(row: &Row) -> Result<RegionEntry> {
@@ -189,14 +184,13 @@ pub async fn available(tx: &mut Tx, holder_id: &str) -> Result<Option<(ReplicaId
 /// Writes that the bytes of a deleted image or snapshot are to be erased, from `from` on; where they are
 /// being written at this moment, from the end of that lease on.
 pub(crate) async fn erase_all(tx: &mut Tx, holder_id: &str, from: Timestamp) -> Result<()> {
-    tx.execute(
+    tx.send(
         "UPDATE replicas SET state = 'erasing', tries = 0, last_error = NULL, lease_owner = NULL, \
          due_ms = CASE WHEN lease_until_ms > $2 THEN lease_until_ms ELSE $2 END \
          WHERE holder_id = $1 AND state NOT IN ('erasing', 'erased')",
         &[holder_id.into(), from.as_millis().into()],
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 /// Takes back that the bytes of a deleted image are to be erased, which no worker has begun. Those that
@@ -243,13 +237,14 @@ pub async fn claim_fills(
     limit: i64,
 ) -> Result<Vec<FillTask>> {
     let rows = tx
-        .query(
+        .claim(
             "SELECT r.id, r.holder_kind, r.holder_id, r.region, r.writes, r.attempt, r.source_kind, r.source, \
              o.region, o.object_key, o.size_bytes, o.sha256, o.virtual_size_bytes, r.tries, r.unused_writes \
              FROM replicas r LEFT JOIN replicas o ON r.source_kind = 'replica' AND o.id = r.source \
              AND o.state IN ('available', 'erasing') \
              WHERE r.region = $3 AND r.state = 'copying' AND r.due_ms IS NOT NULL AND r.due_ms <= $1 \
              ORDER BY r.due_ms LIMIT $2",
+            "r",
             &[now.as_millis().into(), limit.into(), region.as_str().into()],
         )
         .await?;
@@ -280,7 +275,7 @@ pub async fn claim_erasures(
     limit: i64,
 ) -> Result<Vec<EraseTask>> {
     let rows = tx
-        .query(
+        .claim(
             "SELECT r.id, r.holder_kind, r.holder_id, r.size_bytes, r.writes, r.attempt, r.tries, \
              (SELECT MAX(d.request_id) FROM deletions d WHERE d.image_id = r.holder_id \
              AND d.completed_ms IS NULL AND d.restored_ms IS NULL), r.unused_writes \
@@ -291,6 +286,7 @@ pub async fn claim_erasures(
              AND NOT EXISTS (SELECT 1 FROM images i WHERE i.id = r.holder_id AND i.deleted_ms IS NULL) \
              AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.id = r.holder_id) \
              ORDER BY r.due_ms LIMIT $2",
+            "r",
             &[now.as_millis().into(), limit.into(), region.as_str().into()],
         )
         .await?;

@@ -3,36 +3,28 @@
 use calotype_core::ids::{AccountId, ImageId};
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Tx};
+use crate::db::{Query, Result, Row, Tx};
 
 /// The accounts that an image is shared with, in the order of their ids.
-///
-/// # Errors
-/// Any [`crate::db::StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<AccountId>> {
-    let rows = tx
-        .query(
-            "SELECT account_id FROM shares WHERE image_id = $1 ORDER BY account_id",
-            &[image.as_str().into()],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(AccountId::trusted(row.text(0)?))).collect()
+pub fn of_image(image: &ImageId) -> Query<'_, Vec<AccountId>> {
+    Query::new(
+        "SELECT account_id FROM shares WHERE image_id = $1 ORDER BY account_id",
+        &[image.as_str().into()],
+        |rows| rows.iter().map(|row| Ok(AccountId::trusted(row.text(0)?))).collect(),
+    )
 }
 
-/// The accounts that an image is shared with, and since when.
-///
-/// # Errors
-/// Any [`crate::db::StoreError`].
-pub async fn since(tx: &mut Tx, image: &ImageId) -> Result<Vec<(AccountId, Timestamp)>> {
-    let rows = tx
-        .query(
-            "SELECT account_id, since_ms FROM shares WHERE image_id = $1 ORDER BY account_id",
-            &[image.as_str().into()],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((AccountId::trusted(row.text(0)?), Timestamp::from_millis(row.integer(1)?))))
-        .collect()
+/// The accounts that an image is shared with, in the order of their ids, and since when.
+pub fn since(image: &ImageId) -> Query<'_, Vec<(AccountId, Timestamp)>> {
+    Query::new(
+        "SELECT account_id, since_ms FROM shares WHERE image_id = $1 ORDER BY account_id",
+        &[image.as_str().into()],
+        |rows| {
+            let share =
+                |row: &Row| Ok((AccountId::trusted(row.text(0)?), Timestamp::from_millis(row.integer(1)?)));
+            rows.iter().map(share).collect()
+        },
+    )
 }
 
 /// Shares an image with an account; nothing changes if it is shared already.
@@ -66,6 +58,5 @@ pub async fn remove(tx: &mut Tx, image: &ImageId, account: &AccountId) -> Result
 /// # Errors
 /// Any [`crate::db::StoreError`].
 pub async fn remove_all(tx: &mut Tx, image: &ImageId) -> Result<()> {
-    tx.execute("DELETE FROM shares WHERE image_id = $1", &[image.as_str().into()]).await?;
-    Ok(())
+    tx.send("DELETE FROM shares WHERE image_id = $1", &[image.as_str().into()]).await
 }

@@ -5,7 +5,7 @@ use calotype_core::image::ImageLabels;
 use calotype_core::snapshot::{Snapshot, SnapshotState};
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Row, StoreError, Tx, Value};
+use crate::db::{Lock, Result, Row, StoreError, Tx, Value};
 use crate::replicas;
 
 macro_rules! columns {
@@ -44,6 +44,11 @@ pub async fn insert(tx: &mut Tx, snapshot: &Snapshot) -> Result<()> {
         ],
     )
     .await
+}
+
+/// Locks a snapshot for the rest of the transaction: shared by those who copy it, alone by the one who deletes it.
+pub fn lock(tx: &mut Tx, id: &SnapshotId, lock: Lock) {
+    tx.lock("snapshots", id.as_str(), lock);
 }
 
 /// Reads a snapshot of `owner`.

@@ -24,13 +24,12 @@ pub struct Tag {
 /// # Errors
 /// Any [`crate::db::StoreError`].
 pub async fn put(tx: &mut Tx, kind: &'static str, tag: &Tag) -> Result<()> {
-    tx.execute(
+    tx.send(
         "INSERT INTO tags (resource_kind, resource_id, tag_key, tag_value) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (resource_kind, resource_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
         &[kind.into(), (&tag.resource).into(), (&tag.key).into(), (&tag.value).into()],
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 /// The tags of one thing, in the order of their keys.

@@ -4,7 +4,7 @@ use calotype_core::ids::{AccountId, ImageId, TemplateId};
 use calotype_core::template::{Details, Template};
 use calotype_core::time::Timestamp;
 
-use crate::db::{Result, Row, StoreError, Tx, Value};
+use crate::db::{Query, Result, Row, StoreError, Tx, Value};
 use crate::snapshots::comma_set;
 
 macro_rules! columns {
@@ -81,17 +81,12 @@ pub async fn delete(tx: &mut Tx, id: &TemplateId) -> Result<()> {
 }
 
 /// The templates that reference an image, in the order of their ids.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<Template>> {
-    let rows = tx
-        .query(
-            concat!("SELECT ", columns!(), " FROM templates WHERE image_id = $1 ORDER BY id"),
-            &[image.as_str().into()],
-        )
-        .await?;
-    rows.iter().map(template).collect()
+pub fn of_image(image: &ImageId) -> Query<'_, Vec<Template>> {
+    Query::new(
+        concat!("SELECT ", columns!(), " FROM templates WHERE image_id = $1 ORDER BY id"),
+        &[image.as_str().into()],
+        |rows| rows.iter().map(template).collect(),
+    )
 }
 
 /// Deletes the templates that reference an image; gives how many.

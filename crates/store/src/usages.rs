@@ -4,21 +4,16 @@ use calotype_core::ids::{AccountId, ImageId};
 use calotype_core::time::Timestamp;
 use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
 
-use crate::db::{Result, Row, StoreError, Tx};
+use crate::db::{Query, Result, Row, StoreError, Tx};
 
 /// The live uses of an image, the oldest first.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<Usage>> {
-    let rows = tx
-        .query(
-            "SELECT image_id, consumer_kind, consumer_id, consumer_owner, origin, in_progress, since_ms \
-             FROM usages WHERE image_id = $1 ORDER BY since_ms, consumer_id",
-            &[image.as_str().into()],
-        )
-        .await?;
-    rows.iter().map(usage).collect()
+pub fn of_image(image: &ImageId) -> Query<'_, Vec<Usage>> {
+    Query::new(
+        "SELECT image_id, consumer_kind, consumer_id, consumer_owner, origin, in_progress, since_ms \
+         FROM usages WHERE image_id = $1 ORDER BY since_ms, consumer_id",
+        &[image.as_str().into()],
+        |rows| rows.iter().map(usage).collect(),
+    )
 }
 
 /// Writes that a use begins.
@@ -26,7 +21,7 @@ pub async fn of_image(tx: &mut Tx, image: &ImageId) -> Result<Vec<Usage>> {
 /// # Errors
 /// [`StoreError::Conflict`] if the consumer has such a use already.
 pub async fn insert(tx: &mut Tx, usage: &Usage) -> Result<()> {
-    tx.execute_one(
+    tx.send_one(
         "INSERT INTO usages (image_id, consumer_id, origin, consumer_kind, consumer_owner, in_progress, \
          since_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
@@ -38,6 +33,7 @@ pub async fn insert(tx: &mut Tx, usage: &Usage) -> Result<()> {
             usage.in_progress.into(),
             usage.since.as_millis().into(),
         ],
+        StoreError::Conflict,
     )
     .await
 }

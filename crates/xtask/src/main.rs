@@ -1,6 +1,7 @@
 //! The commands of the project.
 
 mod conformance;
+mod postgres;
 mod sim;
 mod test;
 mod tidy;

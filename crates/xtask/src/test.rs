@@ -3,13 +3,25 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::postgres::Postgres;
 use crate::{Outcome, cargo, root, run, tidy};
 
 /// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails.
 pub(crate) fn all() -> Outcome {
     tidy::run()?;
     cargo(&["test", "--workspace"], &[])?;
+    on_postgres()?;
     end_to_end(&["tests/e2e"], &[])
+}
+
+/// Runs the tests of the store and of the server once more, over PostgreSQL.
+fn on_postgres() -> Outcome {
+    let postgres = Postgres::start()?;
+    let url = postgres.url();
+    let environment = [("CALOTYPE_TEST_POSTGRES", url.as_str()), ("CALOTYPE_TEST_ENGINE", "postgres")];
+    let store = ["test", "--package", "calotype-store", "--test", "it", "--test", "postgres"];
+    cargo(&store, &environment)?;
+    cargo(&["test", "--package", "calotype", "--test", "it", "--", "--include-ignored"], &environment)
 }
 
 /// Runs the kill test in its long form.

@@ -1,13 +1,13 @@
 //! Does what was planned. Each deed is decided anew, under the lock on the image.
 
-use calotype_core::ids::{ImageId, RegionId};
+use calotype_core::ids::RegionId;
 use calotype_core::replica::Holder;
 use calotype_core::time::Timestamp;
 use calotype_store::db::{Db, Lock, StoreError, Tx};
-use calotype_store::images;
 use calotype_store::invariants::{self, Broken, Rule};
 use calotype_store::objects::{EntryName, ObjectError, Places};
 use calotype_store::replicas::records::{self, Record};
+use calotype_store::{images, snapshots};
 
 use super::bytes::classify;
 use super::finding::{Finding, Repair, Stray, Trouble};
@@ -60,7 +60,7 @@ async fn mend(db: &Db, entry: &Entry, now: Timestamp) -> Result<Outcome, StoreEr
     let done = match (&entry.finding, &entry.repair) {
         (Finding::Broken(broken), _) => invariants::mend(&mut tx, broken, now).await,
         (Finding::Lost { record, trouble }, repair) => {
-            lock(&mut tx, &record.holder).await?;
+            lock(&mut tx, &record.holder);
             mend_lost(&mut tx, record, *trouble, repair, now).await.map(|()| true)
         }
         (Finding::Damaged(_) | Finding::Stray { .. }, _) => Ok(false),
@@ -113,7 +113,7 @@ async fn erase(db: &Db, places: &Places, finding: &Finding) -> Result<Outcome, S
     let mut record = records::load(&mut tx, &parsed.replica).await?;
     let mut is_last = false;
     if let Some(found) = &record {
-        lock(&mut tx, &found.holder).await?;
+        lock(&mut tx, &found.holder);
         is_last = may_be_last(&mut tx, *kind, &found.holder).await?;
         record = records::load(&mut tx, &parsed.replica).await?;
     }
@@ -153,13 +153,11 @@ fn fail_erasures(report: &mut Report, region: &RegionId, error: &ObjectError) {
     }
 }
 
-async fn lock(tx: &mut Tx, holder: &Holder) -> Result<(), StoreError> {
-    let image = match holder {
-        Holder::Image(id) => id.clone(),
-        // The rows of a snapshot have no lock of their own; the statements repeat what they rely on.
-        Holder::Snapshot(id) => ImageId::trusted(id.as_str()),
-    };
-    images::lock(tx, &image, Lock::Alone).await
+fn lock(tx: &mut Tx, holder: &Holder) {
+    match holder {
+        Holder::Image(id) => images::lock(tx, id, Lock::Alone),
+        Holder::Snapshot(id) => snapshots::lock(tx, id, Lock::Alone),
+    }
 }
 
 /// Waits for the turn to write beside a server that may be busy.

@@ -29,7 +29,7 @@ pub(super) struct File {
 
 impl File {
     /// The single values, each with its environment variable.
-    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 14] {
+    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 16] {
         [
             ("CALOTYPE_LISTEN", &mut self.listen),
             ("CALOTYPE_INSECURE_HTTP", &mut self.insecure_http),
@@ -42,6 +42,8 @@ impl File {
             ("CALOTYPE_THROTTLING_OPERATION_BURST", &mut self.throttling.operation_burst),
             ("CALOTYPE_DATA", &mut self.data),
             ("CALOTYPE_METADATA_URL", &mut self.metadata.url),
+            ("CALOTYPE_METADATA_CA", &mut self.metadata.ca),
+            ("CALOTYPE_METADATA_CONNECTIONS", &mut self.metadata.connections),
             ("CALOTYPE_DELETION_GRACE", &mut self.deletion.grace),
             ("CALOTYPE_TIMING_IMAGE", &mut self.timing.image),
             ("CALOTYPE_TIMING_INSTANCE", &mut self.timing.instance),
@@ -86,6 +88,9 @@ pub(super) struct Throttling {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Metadata {
     pub url: Option<String>,
+    pub ca: Option<String>,
+    #[serde(deserialize_with = "number")]
+    pub connections: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -83,7 +83,7 @@ fn no_session(error: NoSession) -> Fault {
         NoSession::Store(error @ StoreError::Corrupt(_)) => {
             Fault::from(GatewayError::InternalError).with_source(error)
         }
-        NoSession::Store(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => {
+        NoSession::Store(error @ (StoreError::Conflict | StoreError::Spent | StoreError::Unavailable(_))) => {
             Fault::from(GatewayError::ServiceUnavailable).with_source(error)
         }
     }

@@ -40,12 +40,12 @@ pub async fn copy_image(
 ) -> Result<ImageId, ServiceError<DistributeRefusal>> {
     let authorized = caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, &command.image, Lock::Shared).await?;
+    images::lock(&mut tx, &command.image, Lock::Shared);
     let existing = versions::of_image(&mut tx, &command.image).await?;
     let view = DistributeView {
-        image: images::load(&mut tx, Product::AppStreaming, &command.image, caller.account()).await?,
+        image: tx.ask(images::load(Product::AppStreaming, &command.image, caller.account())).await?,
         versions: existing.iter().map(|version| version.id.clone()).collect(),
-        entries: replicas::of_image(&mut tx, &command.image).await?,
+        entries: tx.ask(replicas::of_image(&command.image)).await?,
     };
     let distribute =
         DistributeImage { version: None, source: Some(command.source), destinations: Vec::new() };

@@ -35,8 +35,8 @@ pub async fn create_bundle(
 ) -> Result<BundleId, ServiceError<TemplateRefusal>> {
     let authorized = caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, &command.image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::AppStreaming, &command.image, caller.account()).await?;
+    images::lock(&mut tx, &command.image, Lock::Shared);
+    let view = tx.ask(images::load(Product::AppStreaming, &command.image, caller.account())).await?;
     decide_create(&command.details, view.as_ref()).map_err(ServiceError::Refused)?;
     let id = BundleId::fresh(now, app.chance.id());
     let bundle = Bundle {

@@ -134,6 +134,7 @@ async fn load(
     now: Timestamp,
 ) -> Result<(Instance, Image, RegionEntry)> {
     let refused = ServiceError::Refused;
+    instances::lock(tx, &command.consumer);
     let instance = instances::load(tx, command.kind, &command.consumer, caller.account()).await?;
     let meets = |instance: &Instance| {
         command.condition.is_none_or(|(name, value)| {
@@ -145,9 +146,9 @@ async fn load(
         Activity::Settled(_) => {}
         Activity::Moving(_) | Activity::Reinitialising => return Err(refused(DeriveRefusal::InstanceStatus)),
     }
-    images::lock(tx, &instance.image, Lock::Shared).await?;
-    let view = images::load(tx, Product::AppStreaming, &instance.image, caller.account()).await?;
-    let mut entries = replicas::of_image(tx, &instance.image).await?;
+    images::lock(tx, &instance.image, Lock::Shared);
+    let view = tx.ask(images::load(Product::AppStreaming, &instance.image, caller.account())).await?;
+    let mut entries = tx.ask(replicas::of_image(&instance.image)).await?;
     entries.retain(|entry| entry.state == EntryState::Available);
     let near = entries.iter().position(|entry| entry.region.as_str() == instance.labels.region).unwrap_or(0);
     match (view, entries.into_iter().nth(near)) {

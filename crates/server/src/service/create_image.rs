@@ -124,6 +124,7 @@ async fn load_bytes(tx: &mut Tx, caller: &Caller, origin: &Origin, now: Timestam
 
 async fn load_instance(tx: &mut Tx, caller: &Caller, id: &InstanceId, now: Timestamp) -> Result<Bytes> {
     let refused = ServiceError::Refused;
+    instances::lock(tx, id);
     let instance = instances::load(tx, ConsumerKind::Instance, id, caller.account()).await?;
     let instance = instance.ok_or(refused(CreateImageRefusal::NoInstance))?;
     match instance.activity(now) {
@@ -132,8 +133,8 @@ async fn load_instance(tx: &mut Tx, caller: &Caller, id: &InstanceId, now: Times
             return Err(refused(CreateImageRefusal::InstanceStatus));
         }
     }
-    images::lock(tx, &instance.image, Lock::Shared).await?;
-    let view = images::load(tx, Product::Ens, &instance.image, caller.account()).await?;
+    images::lock(tx, &instance.image, Lock::Shared);
+    let view = tx.ask(images::load(Product::Ens, &instance.image, caller.account())).await?;
     let bytes = replicas::available(tx, instance.image.as_str()).await?;
     let (Some(view), Some((replica, region))) = (view, bytes) else {
         return Err(StoreError::Corrupt(format!("instance {id} uses an image without bytes")).into());
@@ -143,6 +144,7 @@ async fn load_instance(tx: &mut Tx, caller: &Caller, id: &InstanceId, now: Times
 }
 
 async fn load_snapshot(tx: &mut Tx, caller: &Caller, id: &SnapshotId) -> Result<Bytes> {
+    snapshots::lock(tx, id, Lock::Shared);
     let snapshot = snapshots::load(tx, id, caller.account()).await?;
     let available = snapshot.filter(|snapshot| snapshot.state == SnapshotState::Available);
     let snapshot = available.ok_or(ServiceError::Refused(CreateImageRefusal::NoSnapshot))?;

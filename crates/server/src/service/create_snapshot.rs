@@ -54,7 +54,11 @@ pub async fn create_snapshot(
     let refused = ServiceError::Refused;
 
     let mut tx = begin(app, caller).await?;
-    let instance = instances::load_by_disk(&mut tx, &command.disk, caller.account()).await?;
+    let found = instances::load_by_disk(&mut tx, &command.disk, caller.account()).await?;
+    let found = found.ok_or(refused(SnapshotRefusal::NoDisk))?;
+    instances::lock(&mut tx, &found.id);
+    // What it runs is known for certain only under the lock.
+    let instance = instances::load(&mut tx, found.kind, &found.id, caller.account()).await?;
     let instance = instance.ok_or(refused(SnapshotRefusal::NoDisk))?;
     let disk = instance.disks.iter().find(|disk| disk.id == command.disk);
     let disk = disk.ok_or(refused(SnapshotRefusal::NoDisk))?;
@@ -64,8 +68,8 @@ pub async fn create_snapshot(
     if instance.labels.region != command.ens_region {
         return Err(refused(SnapshotRefusal::OtherNode));
     }
-    images::lock(&mut tx, &instance.image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::Ens, &instance.image, caller.account()).await?;
+    images::lock(&mut tx, &instance.image, Lock::Shared);
+    let view = tx.ask(images::load(Product::Ens, &instance.image, caller.account())).await?;
     let bytes = replicas::available(&mut tx, instance.image.as_str()).await?;
     let (Some(view), Some((source, region))) = (view, bytes) else {
         let text = format!("instance {} uses an image without bytes", instance.id);

@@ -35,8 +35,8 @@ pub async fn create_template(
     let authorized = caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
     if let Some(image) = &command.image {
-        images::lock(&mut tx, image, Lock::Shared).await?;
-        let view = images::load(&mut tx, Product::AppStreaming, image, caller.account()).await?;
+        images::lock(&mut tx, image, Lock::Shared);
+        let view = tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?;
         decide_create(&command.details, view.as_ref()).map_err(ServiceError::Refused)?;
     }
     let template = Template {

@@ -11,9 +11,10 @@ use calotype_core::template::{Bundle, Template};
 use calotype_core::time::Timestamp;
 use calotype_store::db::{StoreError, Tx};
 use calotype_store::deletions::{DeletionAct, Kept};
-use calotype_store::{images, shares, templates};
+use calotype_store::images::Companions;
+use calotype_store::{images, templates};
 
-use super::{Caller, ServiceError, begin};
+use super::{Caller, ServiceError, begin, look};
 use crate::app::App;
 use crate::audit::{Change, Ending, Matter, Refusal};
 
@@ -80,7 +81,7 @@ impl From<Box<Denied>> for DeleteImageError {
 
 impl From<StoreError> for DeleteImageError {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        if matches!(error, StoreError::Spent) { Self::Replayed } else { Self::Store(error) }
     }
 }
 
@@ -102,9 +103,9 @@ pub async fn delete_image(
     let delete = async {
         let authorized = caller.authorize_image(product, image.as_str())?;
         let command = command(app, image.clone(), now);
-        let mut tx = begin::<DeleteRefusal>(app, caller).await?;
-        let plan = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
-        audit.commits(vec![apply_in(&mut tx, caller, plan, Vec::new(), reason).await?]);
+        let mut tx = begin(app, caller).await?;
+        let planned = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
+        audit.commits(vec![apply_in(&mut tx, caller, planned, Vec::new(), reason).await?]);
         tx.commit().await?;
         Ok(())
     };
@@ -132,7 +133,7 @@ pub(super) fn command(app: &App, image: ImageId, now: Timestamp) -> DeleteImage 
     DeleteImage { image, deletion: DeletionId::fresh(now, app.chance.id()), grace_ms: app.settings.grace_ms }
 }
 
-/// Decides about the image within a transaction.
+/// Decides about the image within a transaction; gives the plan, and what goes with the image.
 pub(super) async fn decide_in(
     tx: &mut Tx,
     caller: &Caller,
@@ -141,9 +142,11 @@ pub(super) async fn decide_in(
     rules: &DeleteRules,
     command: &DeleteImage,
     now: Timestamp,
-) -> Result<DeletePlan, DeleteImageError> {
-    let view = images::load_delete_view(tx, product, &command.image, caller.account()).await?;
-    decide(authorized, command, rules, &view, now).map_err(DeleteImageError::Refused)
+) -> Result<(DeletePlan, Companions), DeleteImageError> {
+    let (view, companions) =
+        images::load_delete_view(tx, product, &command.image, caller.account(), rules.templates_go).await?;
+    let plan = decide(authorized, command, rules, &view, now).map_err(DeleteImageError::Refused)?;
+    Ok((plan, companions))
 }
 
 /// Carries a plan out within its transaction, and gives what that changes. The bundles are deleted already, and kept
@@ -151,12 +154,12 @@ pub(super) async fn decide_in(
 pub(super) async fn apply_in(
     tx: &mut Tx,
     caller: &Caller,
-    plan: DeletePlan,
+    (plan, companions): (DeletePlan, Companions),
     bundles: Vec<Bundle>,
     reason: Option<&str>,
 ) -> Result<Change, DeleteImageError> {
-    let templates = delete_templates(tx, &plan).await?;
-    let shares = if plan.shares.is_empty() { Vec::new() } else { shares::since(tx, &plan.image.id).await? };
+    let templates = delete_templates(tx, &plan.image.id, companions.templates).await?;
+    let shares = companions.shares;
     let kept = Kept { shares, templates, bundles };
     let arn = caller.principal.arn();
     let act = DeletionAct { caller: &arn, request_id: &caller.request_id, reason, kept: &kept };
@@ -173,17 +176,17 @@ pub(super) async fn apply_in(
 }
 
 /// Deletes the templates that go with the image, in its transaction; gives them.
-async fn delete_templates(tx: &mut Tx, plan: &DeletePlan) -> Result<Vec<Template>, DeleteImageError> {
-    if !plan.templates_go {
-        return Ok(Vec::new());
-    }
+async fn delete_templates(
+    tx: &mut Tx,
+    image: &ImageId,
+    found: Result<Vec<Template>, StoreError>,
+) -> Result<Vec<Template>, DeleteImageError> {
     let failed = |step| move |error| DeleteImageError::Templates(step, Some(error));
-    let found = templates::of_image(tx, &plan.image.id).await.map_err(failed(TemplateStep::Query))?;
+    let found = found.map_err(failed(TemplateStep::Query))?;
     if found.is_empty() {
         return Ok(found);
     }
-    let deleted =
-        templates::delete_of_image(tx, &plan.image.id).await.map_err(failed(TemplateStep::Delete))?;
+    let deleted = templates::delete_of_image(tx, image).await.map_err(failed(TemplateStep::Delete))?;
     if deleted != found.len() as u64 {
         return Err(DeleteImageError::Templates(TemplateStep::Vanished, None));
     }
@@ -212,9 +215,9 @@ pub async fn explain_delete_image(
     rules: fn(Product) -> &'static DeleteRules,
 ) -> Result<Option<Explained>, ServiceError<Infallible>> {
     caller.authorize_one("image", image.as_str())?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     for product in [Product::AppStreaming, Product::Ens] {
-        let view = images::load_delete_view(&mut tx, product, image, caller.account()).await?;
+        let (view, _) = images::load_delete_view(&mut tx, product, image, caller.account(), false).await?;
         let refusals = explain(rules(product), &view);
         if refusals != [DeleteRefusal::NotFound] {
             let blockers = images::blockers(&mut tx, image).await?;

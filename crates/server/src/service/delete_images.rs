@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use calotype_core::delete_image::{DeleteRefusal, DeleteRules};
+use calotype_core::delete_image::DeleteRules;
 use calotype_core::ids::{BundleId, ImageId};
 use calotype_core::image::Product;
 use calotype_core::template::Bundle;
@@ -46,7 +46,7 @@ impl DeleteImagesError {
 /// if `bundles_go`, or else keep it.
 ///
 /// # Errors
-/// [`DeleteImagesError`]: of the first image that is refused, the first [`DeleteRefusal`] of the ladder,
+/// [`DeleteImagesError`]: of the first image that is refused, the first refusal of the ladder,
 /// its bundles last.
 pub async fn delete_images(
     app: &App,
@@ -60,18 +60,18 @@ pub async fn delete_images(
     let mut audit = caller.audit(app, Matter::Delete(product), &ids);
     let delete = async {
         let authorized = caller.authorize_all()?;
-        let mut tx = begin::<DeleteRefusal>(app, caller).await?;
+        let mut tx = begin(app, caller).await?;
         // In the order of their ids, so that two such transactions do not wait for each other.
         for image in ids.iter().collect::<BTreeSet<_>>() {
-            images::lock(&mut tx, image, Lock::Alone).await?;
+            images::lock(&mut tx, image, Lock::Alone);
         }
         let mut changes = Vec::with_capacity(ids.len());
         for image in &ids {
             audit.looks_at(image);
             let command = command(app, image.clone(), now);
-            let plan = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
+            let planned = decide_in(&mut tx, caller, &authorized, product, rules, &command, now).await?;
             let bundles = delete_bundles(&mut tx, caller, image, bundles_go).await?;
-            changes.push(apply_in(&mut tx, caller, plan, bundles, None).await?);
+            changes.push(apply_in(&mut tx, caller, planned, bundles, None).await?);
         }
         audit.commits(changes);
         tx.commit().await?;

@@ -2,6 +2,7 @@
 
 use calotype_core::ids::SnapshotId;
 use calotype_core::time::Timestamp;
+use calotype_store::db::Lock;
 use calotype_store::snapshots;
 
 use super::{Caller, ServiceError, begin};
@@ -24,6 +25,7 @@ pub async fn delete_snapshot(
 ) -> Result<(), ServiceError<NoSnapshot>> {
     caller.authorize_one("snapshot", id.as_str())?;
     let mut tx = begin(app, caller).await?;
+    snapshots::lock(&mut tx, id, Lock::Alone);
     let snapshot = snapshots::load(&mut tx, id, caller.account()).await?;
     let snapshot = snapshot.ok_or(ServiceError::Refused(NoSnapshot))?;
     snapshots::delete(&mut tx, &snapshot.id, now).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use calotype_core::ids::TemplateId;
 use calotype_core::template::TemplateRefusal;
-use calotype_store::db::Lock;
+use calotype_store::db::{Lock, StoreError};
 use calotype_store::{images, templates};
 
 use super::{Caller, ServiceError, begin};
@@ -28,10 +28,14 @@ pub async fn delete_templates(
         referenced.extend(template.image);
     }
     for image in &referenced {
-        images::lock(&mut tx, image, Lock::Shared).await?;
+        images::lock(&mut tx, image, Lock::Shared);
     }
-    // One that went with its image meanwhile is met as a conflict here, and not found the next time.
+    // One that was moved or went with its image meanwhile is met as a conflict here, and judged anew.
     for id in ids {
+        let template = templates::load(&mut tx, id, caller.account()).await?;
+        if template.is_none_or(|template| template.image.is_some_and(|image| !referenced.contains(&image))) {
+            return Err(StoreError::Conflict.into());
+        }
         templates::delete(&mut tx, id).await?;
     }
     tx.commit().await?;

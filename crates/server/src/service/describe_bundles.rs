@@ -6,7 +6,7 @@ use calotype_core::image::{ImageView, Product, Standing};
 use calotype_core::template::Bundle;
 use calotype_store::{bundles, images};
 
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which bundles a listing asks for.
@@ -45,14 +45,14 @@ pub async fn describe_bundles(
     limit: usize,
 ) -> Result<Part<ListedBundle>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     // One more than is looked at tells whether there is more.
     let found = bundles::list(&mut tx, caller.account(), filter, i64::from(LOOKED_AT_MAX) + 1).await?;
     let mut found = found.into_iter();
     let (mut items, mut last) = (Vec::new(), None);
     for bundle in found.by_ref().take(LOOKED_AT_MAX.into()) {
         last = Some(bundle.id.to_string());
-        let view = images::load(&mut tx, Product::AppStreaming, &bundle.image, caller.account()).await?;
+        let view = tx.ask(images::load(Product::AppStreaming, &bundle.image, caller.account())).await?;
         let image = view.filter(|view| view.standing != Standing::Hidden);
         let listed = ListedBundle { bundle, image };
         if keep(&listed) {

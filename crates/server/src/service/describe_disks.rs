@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use calotype_store::disks;
 
 use super::describe_images::Page;
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which disks a listing asks for.
@@ -26,7 +26,7 @@ pub async fn describe_disks(
     limit: i64,
 ) -> Result<Page<ListedDisk>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (items, total) = disks::list(&mut tx, caller.account(), filter, offset, limit).await?;
     Ok(Page { items, total })
 }

@@ -8,7 +8,7 @@ use calotype_core::image::{Product, Standing};
 use calotype_store::{exports, images};
 
 use super::describe_images::Page;
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which exports a listing asks for.
@@ -29,7 +29,7 @@ pub async fn describe_exports(
     limit: i64,
 ) -> Result<Page<ExportedImage>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (items, total) = exports::list(&mut tx, caller.account(), filter, offset, limit).await?;
     Ok(Page { items, total })
 }
@@ -45,10 +45,10 @@ pub async fn describe_export(
     image: &ImageId,
 ) -> Result<Option<Export>, ServiceError<ExportRefusal>> {
     caller.authorize_one("image", image.as_str())?;
-    let mut tx = app.db.read().await?;
-    let view = images::load(&mut tx, Product::Ens, image, caller.account()).await?;
+    let mut tx = look(app, caller).await?;
+    let view = tx.ask(images::load(Product::Ens, image, caller.account())).await?;
     match view.map(|view| view.standing) {
-        Some(Standing::Own) => Ok(exports::latest(&mut tx, image).await?),
+        Some(Standing::Own) => Ok(tx.ask(exports::latest(image)).await?),
         Some(Standing::Public | Standing::SharedIn | Standing::Community) => {
             Err(ServiceError::Refused(ExportRefusal::NotOwn))
         }

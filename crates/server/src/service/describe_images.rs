@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use calotype_core::image::{ImageView, Product};
 use calotype_store::images;
 
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which images a listing asks for.
@@ -33,7 +33,7 @@ pub async fn describe_images(
     limit: i64,
 ) -> Result<Page<ImageView>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (items, total) = images::list(&mut tx, product, caller.account(), filter, offset, limit).await?;
     Ok(Page { items, total })
 }

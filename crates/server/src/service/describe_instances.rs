@@ -9,7 +9,7 @@ use calotype_store::tags::{self, Tag};
 use calotype_store::{images, instances, usages};
 
 use super::describe_images::Page;
-use super::{Caller, ServiceError, product_of};
+use super::{Caller, ServiceError, look, product_of};
 use crate::app::App;
 
 /// Which instances a listing asks for.
@@ -42,7 +42,7 @@ pub async fn describe_instances(
     limit: i64,
 ) -> Result<Page<TaggedInstance>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (found, total) = instances::list(&mut tx, kind, caller.account(), filter, offset, limit).await?;
     let mut items = Vec::with_capacity(found.len());
     for instance in found {
@@ -50,7 +50,7 @@ pub async fn describe_instances(
         let image = match kind {
             ConsumerKind::Instance => None,
             ConsumerKind::DeliveryGroup | ConsumerKind::Workstation => {
-                images::load(&mut tx, product_of(kind), &instance.image, caller.account()).await?
+                tx.ask(images::load(product_of(kind), &instance.image, caller.account())).await?
             }
         };
         let image = image.filter(|view| view.standing != Standing::Hidden);

@@ -9,7 +9,7 @@ use calotype_store::{images, replicas, shares, versions};
 
 use super::describe_bundles::Part;
 use super::describe_images::ImageFilter;
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// An image, as it is in one region.
@@ -43,7 +43,7 @@ pub async fn describe_regional_images(
     limit: usize,
 ) -> Result<Part<RegionalImage>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (product, account) = (Product::AppStreaming, caller.account());
     let (views, total) =
         images::list(&mut tx, product, account, filter, offset, LOOKED_AT_MAX.into()).await?;
@@ -51,13 +51,13 @@ pub async fn describe_regional_images(
     for view in views {
         place += 1;
         let id = view.image.id.clone();
-        let entries = replicas::of_image(&mut tx, &id).await?;
+        let entries = tx.ask(replicas::of_image(&id)).await?;
         let Some(state) = regional_state(&view, &entries, region) else { continue };
         let own = view.standing == Standing::Own;
         let image = RegionalImage {
             state,
             version: versions::of_image(&mut tx, &id).await?.pop().map_or_else(String::new, |last| last.name),
-            share_count: if own { shares::of_image(&mut tx, &id).await?.len() } else { 0 },
+            share_count: if own { tx.ask(shares::of_image(&id)).await?.len() } else { 0 },
             view,
         };
         if keep(&image) {

@@ -6,7 +6,7 @@ use calotype_core::snapshot::Snapshot;
 use calotype_store::snapshots;
 
 use super::describe_images::Page;
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which snapshots a listing asks for.
@@ -24,7 +24,7 @@ pub async fn describe_snapshots(
     limit: i64,
 ) -> Result<Page<Snapshot>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (items, total) = snapshots::list(&mut tx, caller.account(), filter, offset, limit).await?;
     Ok(Page { items, total })
 }

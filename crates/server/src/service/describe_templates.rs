@@ -9,7 +9,7 @@ use calotype_core::template::Template;
 use calotype_store::{images, templates};
 
 use super::describe_images::Page;
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which templates a listing asks for.
@@ -36,12 +36,12 @@ pub async fn describe_templates(
     limit: i64,
 ) -> Result<Page<ListedTemplate>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (found, total) = templates::list(&mut tx, caller.account(), filter, offset, limit).await?;
     let mut views: BTreeMap<ImageId, Option<ImageView>> = BTreeMap::new();
     for id in found.iter().filter_map(|template| template.image.as_ref()) {
         if !views.contains_key(id) {
-            let view = images::load(&mut tx, Product::AppStreaming, id, caller.account()).await?;
+            let view = tx.ask(images::load(Product::AppStreaming, id, caller.account())).await?;
             views.insert(id.clone(), view);
         }
     }

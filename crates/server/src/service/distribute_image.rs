@@ -25,12 +25,13 @@ pub async fn distribute_image(
 ) -> Result<(), ServiceError<DistributeRefusal>> {
     caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, image, Lock::Shared).await?;
+    // Alone: two of them must not copy to one region.
+    images::lock(&mut tx, image, Lock::Alone);
     let versions = versions::of_image(&mut tx, image).await?;
     let view = DistributeView {
-        image: images::load(&mut tx, Product::AppStreaming, image, caller.account()).await?,
+        image: tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?,
         versions: versions.into_iter().map(|version| version.id).collect(),
-        entries: replicas::of_image(&mut tx, image).await?,
+        entries: tx.ask(replicas::of_image(image)).await?,
     };
     let plan = decide(command, &view).map_err(ServiceError::Refused)?;
     let due = now.plus_millis(app.settings.image_ms);

@@ -56,9 +56,9 @@ pub async fn export_image(
         return Err(refused(ExportImageRefusal::OtherRegion));
     }
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, &command.image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::Ens, &command.image, caller.account()).await?;
-    let latest = exports::latest(&mut tx, &command.image).await?;
+    images::lock(&mut tx, &command.image, Lock::Shared);
+    let view = tx.ask(images::load(Product::Ens, &command.image, caller.account())).await?;
+    let latest = tx.ask(exports::latest(&command.image)).await?;
     let image = decide(view.as_ref(), latest.as_ref())
         .map_err(|refusal| refused(ExportImageRefusal::Image(refusal)))?;
     let target = ExportTarget::of(&command.bucket, &command.prefix, &image.id);

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use calotype_core::ids::{DeletionId, ImageId};
 use calotype_store::deletions;
 
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// An accepted delete.
@@ -36,7 +36,7 @@ pub async fn get_deletion(
         Which::Deletion(id) => caller.authorize_one("deletion", id.as_str())?,
         Which::Image(id) => caller.authorize_one("image", id.as_str())?,
     };
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let found = match which {
         Which::Deletion(id) => deletions::load(&mut tx, id, caller.account()).await?,
         Which::Image(id) => deletions::latest(&mut tx, id).await?,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use calotype_store::deletions::{self, Deletion};
 
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which deletions are listed.
@@ -21,7 +21,7 @@ pub async fn list_deletions(
     limit: usize,
 ) -> Result<(Vec<Deletion>, bool), ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let asked = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut found = deletions::list(&mut tx, caller.account(), filter, asked).await?;
     let more = found.len() > limit;

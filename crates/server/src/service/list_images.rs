@@ -9,7 +9,7 @@ use calotype_store::versions::{self, Version};
 use calotype_store::{images, replicas};
 
 use super::describe_images::{ImageFilter, Page};
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// How many tags a listing can be filtered by.
@@ -43,7 +43,7 @@ pub async fn list_images(
     limit: i64,
 ) -> Result<Page<ListedImage>, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let (views, total) =
         images::list(&mut tx, Product::AppStreaming, caller.account(), filter, offset, limit).await?;
     let mut items = Vec::with_capacity(views.len());
@@ -51,7 +51,7 @@ pub async fn list_images(
         let id = &view.image.id;
         items.push(ListedImage {
             versions: versions::of_image(&mut tx, id).await?,
-            entries: replicas::of_image(&mut tx, id).await?,
+            entries: tx.ask(replicas::of_image(id)).await?,
             tags: tags::of(&mut tx, tags::IMAGE_KIND, id.as_str()).await?,
             view,
         });

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use calotype_store::tags::{self, Tag};
 
-use super::{Caller, ServiceError};
+use super::{Caller, ServiceError, look};
 use crate::app::App;
 
 /// Which tags a listing asks for.
@@ -33,7 +33,7 @@ pub async fn list_tags(
     limit: i64,
 ) -> Result<Tags, ServiceError<Infallible>> {
     caller.authorize_all()?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     // One more than is shown tells whether there is more.
     let mut found = tags::list(&mut tx, caller.account(), filter, limit + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);

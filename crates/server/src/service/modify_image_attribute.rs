@@ -23,8 +23,8 @@ pub async fn rename_image(
 ) -> Result<(), ServiceError<NotChangeable>> {
     caller.authorize_one("image", image.as_str())?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, image, Lock::Shared).await?;
-    let view = images::load(&mut tx, product, image, caller.account()).await?;
+    images::lock(&mut tx, image, Lock::Alone);
+    let view = tx.ask(images::load(product, image, caller.account())).await?;
     let found = changeable(view.as_ref()).map_err(ServiceError::Refused)?;
     images::rename(&mut tx, &found.id, name, now).await?;
     tx.commit().await?;

@@ -28,7 +28,7 @@ pub async fn modify_template(
     let referenced = found.as_ref().and_then(|template| template.image.clone());
     // In the order of their ids, so that two such transactions do not wait for each other.
     for image in referenced.iter().chain(&command.image).collect::<BTreeSet<_>>() {
-        images::lock(&mut tx, image, Lock::Shared).await?;
+        images::lock(&mut tx, image, Lock::Shared);
     }
     // Which images are to be locked is known only from the template, so it is read again under the locks.
     let template = templates::load(&mut tx, &command.template, caller.account()).await?;
@@ -36,7 +36,7 @@ pub async fn modify_template(
         return Err(StoreError::Conflict.into());
     }
     let view = match command.image.as_ref().or(referenced.as_ref()) {
-        Some(image) => images::load(&mut tx, Product::AppStreaming, image, caller.account()).await?,
+        Some(image) => tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?,
         None => None,
     };
     let changed =

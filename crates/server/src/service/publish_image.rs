@@ -1,5 +1,7 @@
 //! Publishes images for everybody, and withdraws them.
 
+use std::collections::BTreeSet;
+
 use calotype_core::ids::ImageId;
 use calotype_core::image::{NotChangeable, Product, Unusable, changeable, usable};
 use calotype_core::time::Timestamp;
@@ -38,18 +40,22 @@ pub async fn publish_image(
     caller.authorize_one("image", image.as_str())?;
     let refused = |refusal| ServiceError::Refused(refusal);
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::AppStreaming, image, caller.account()).await?;
+    let before = tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?;
+    let parent = before.and_then(|view| view.image.parent);
+    // In the order of their ids, so that two such transactions do not wait for each other. A parent stays one.
+    for locked in parent.iter().chain([image]).collect::<BTreeSet<_>>() {
+        images::lock(&mut tx, locked, if locked == image { Lock::Alone } else { Lock::Shared });
+    }
+    let view = tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?;
     let found = changeable(view.as_ref()).map_err(|refusal| refused(refusal.into()))?;
     if publish {
         usable(view.as_ref()).map_err(|refusal| refused(refusal.into()))?;
     }
     // A published child keeps its parent from being deleted.
-    if let (Some(parent), true) = (&found.parent, publish) {
-        images::lock(&mut tx, parent, Lock::Shared).await?;
-        if images::load(&mut tx, Product::AppStreaming, parent, caller.account()).await?.is_none() {
-            return Err(refused(PublishRefusal::ParentGone));
-        }
+    if let (Some(parent), true) = (&parent, publish)
+        && tx.ask(images::load(Product::AppStreaming, parent, caller.account())).await?.is_none()
+    {
+        return Err(refused(PublishRefusal::ParentGone));
     }
     let published = publish.then(|| found.published.unwrap_or(now));
     images::set_published(&mut tx, image, published).await?;

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use std::collections::BTreeSet;
+
 use calotype_core::ids::{ImageId, InstanceId};
 use calotype_core::reinit_instance::{ReinitRefusal, decide};
 use calotype_core::time::Timestamp;
@@ -33,6 +35,10 @@ pub async fn reinit_instances(
     }
     let due = now.plus_millis(app.settings.instance_ms);
     let mut tx = begin(app, caller).await?;
+    // In the order of their ids, so that two such transactions do not wait for each other.
+    for id in ids.iter().collect::<BTreeSet<_>>() {
+        instances::lock(&mut tx, id);
+    }
     let mut results = Vec::with_capacity(ids.len());
     for id in ids {
         results.push(reinit_one(&mut tx, caller, kind, id, image, now, due).await?);
@@ -56,8 +62,8 @@ async fn reinit_one(
     let target = image.or(instance.as_ref().map(|instance| &instance.image));
     let view = match target {
         Some(image) => {
-            images::lock(tx, image, Lock::Shared).await?;
-            images::load(tx, product_of(kind), image, caller.account()).await?
+            images::lock(tx, image, Lock::Shared);
+            tx.ask(images::load(product_of(kind), image, caller.account())).await?
         }
         None => None,
     };

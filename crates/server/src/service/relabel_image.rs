@@ -24,8 +24,8 @@ pub async fn relabel_image(
 ) -> Result<(), ServiceError<NotChangeable>> {
     caller.authorize_all()?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, image, Lock::Shared).await?;
-    let view = images::load(&mut tx, Product::AppStreaming, image, caller.account()).await?;
+    images::lock(&mut tx, image, Lock::Alone);
+    let view = tx.ask(images::load(Product::AppStreaming, image, caller.account())).await?;
     let found = changeable(view.as_ref()).map_err(ServiceError::Refused)?;
     let mut details = found.labels.details.clone();
     for (name, value) in changed {

@@ -1,5 +1,7 @@
 //! Releases instances.
 
+use std::collections::BTreeSet;
+
 use calotype_core::ids::{DiskId, InstanceId};
 use calotype_core::instance::{ChargeType, Instance, InstanceRefusal, decide_release};
 use calotype_core::usage::ConsumerKind;
@@ -22,6 +24,7 @@ pub async fn release_instance(
 ) -> Result<(), ServiceError<InstanceRefusal>> {
     caller.authorize_consumer(kind, id.as_str())?;
     let mut tx = begin(app, caller).await?;
+    instances::lock(&mut tx, id);
     let instance = instances::load(&mut tx, kind, id, caller.account()).await?;
     release(tx, caller, instance.as_ref(), charge_type).await
 }
@@ -38,6 +41,7 @@ pub async fn release_by_id(
 ) -> Result<(), ServiceError<InstanceRefusal>> {
     caller.authorize_one("instance", id.as_str())?;
     let mut tx = begin(app, caller).await?;
+    instances::lock(&mut tx, id);
     let instance = instances::load(&mut tx, ConsumerKind::Instance, id, caller.account()).await?;
     if instance.is_none() {
         let disk = DiskId::trusted(id.as_str());
@@ -55,9 +59,9 @@ async fn release(
     charge_type: Option<ChargeType>,
 ) -> Result<(), ServiceError<InstanceRefusal>> {
     let instance = decide_release(instance, charge_type).map_err(ServiceError::Refused)?;
-    images::lock(&mut tx, &instance.image, Lock::Shared).await?;
-    if let Some(image) = &instance.reinit_image {
-        images::lock(&mut tx, image, Lock::Shared).await?;
+    // In the order of their ids, so that two such transactions do not wait for each other.
+    for image in instance.reinit_image.iter().chain([&instance.image]).collect::<BTreeSet<_>>() {
+        images::lock(&mut tx, image, Lock::Shared);
     }
     instances::release(&mut tx, instance.kind, &instance.id).await?;
     tx.commit().await?;

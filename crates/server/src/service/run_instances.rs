@@ -76,8 +76,8 @@ pub async fn run_instances(
         tx.commit().await?;
         return Ok(launched);
     }
-    images::lock(&mut tx, &command.image, Lock::Shared).await?;
-    let view = images::load(&mut tx, product_of(command.kind), &command.image, caller.account()).await?;
+    images::lock(&mut tx, &command.image, Lock::Shared);
+    let view = tx.ask(images::load(product_of(command.kind), &command.image, caller.account())).await?;
     let image = usable(view.as_ref()).map_err(|unusable| ServiceError::Refused(unusable.into()))?;
     let image_gib = image.virtual_size_bytes.unwrap_or(0).div_ceil(GIB).max(1);
     let image_gib = i64::try_from(image_gib).unwrap_or(i64::MAX);

@@ -8,7 +8,7 @@ use calotype_core::time::Timestamp;
 use calotype_store::db::Lock;
 use calotype_store::{images, shares};
 
-use super::{Caller, ServiceError, begin};
+use super::{Caller, ServiceError, begin, look};
 use crate::app::App;
 
 /// Accounts that one App Streaming image can be shared with.
@@ -27,10 +27,10 @@ pub async fn share_image(
 ) -> Result<(), ServiceError<ShareRefusal>> {
     authorize(caller, product, &command.image)?;
     let mut tx = begin(app, caller).await?;
-    images::lock(&mut tx, &command.image, Lock::Shared).await?;
+    images::lock(&mut tx, &command.image, Lock::Alone);
     let view = ShareView {
-        image: images::load(&mut tx, product, &command.image, caller.account()).await?,
-        shares: shares::of_image(&mut tx, &command.image).await?,
+        image: tx.ask(images::load(product, &command.image, caller.account())).await?,
+        shares: tx.ask(shares::of_image(&command.image)).await?,
     };
     let plan = decide(command, &view).map_err(ServiceError::Refused)?;
     if view.shares.len() + plan.add.len() > shares_max(product) + plan.remove.len() {
@@ -64,10 +64,10 @@ pub async fn image_shares(
     image: &ImageId,
 ) -> Result<Vec<AccountId>, ServiceError<ShareRefusal>> {
     authorize(caller, product, image)?;
-    let mut tx = app.db.read().await?;
+    let mut tx = look(app, caller).await?;
     let view = ShareView {
-        image: images::load(&mut tx, product, image, caller.account()).await?,
-        shares: shares::of_image(&mut tx, image).await?,
+        image: tx.ask(images::load(product, image, caller.account())).await?,
+        shares: tx.ask(shares::of_image(image)).await?,
     };
     view.own().map_err(ServiceError::Refused)?;
     Ok(view.shares)

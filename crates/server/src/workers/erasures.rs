@@ -1,15 +1,16 @@
 //! Erases the bytes of deleted images and snapshots, each region by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use calotype_core::ids::{ImageId, RegionId};
 use calotype_core::replica::{Holder, backoff_ms};
 use calotype_core::time::Timestamp;
-use calotype_store::db::StoreError;
-use calotype_store::deletions;
+use calotype_store::db::{Lock, StoreError};
 use calotype_store::objects::{ObjectError, Objects};
 use calotype_store::replicas::{self, EraseTask};
+use calotype_store::{deletions, images};
 use futures::StreamExt as _;
 
 use super::{is_due, lease, log_failure, named, wait};
@@ -152,6 +153,15 @@ async fn record_rows(
 ) -> Result<(Vec<Recorded>, Vec<ImageId>), StoreError> {
     let (mut ends, mut complete) = (Vec::with_capacity(tasks.len()), Vec::new());
     let mut tx = app.db.begin().await?;
+    // Of two regions that end at once, the later one must see that nothing is left. In the order of their ids, so
+    // that two such transactions do not wait for each other.
+    let images = tasks.iter().filter_map(|task| match &task.holder {
+        Holder::Image(image) => Some(image),
+        Holder::Snapshot(_) => None,
+    });
+    for image in images.collect::<BTreeSet<_>>() {
+        images::lock(&mut tx, image, Lock::Alone);
+    }
     for (task, result) in tasks.iter().zip(results) {
         let (recorded, end) = match result {
             Ok(()) => {

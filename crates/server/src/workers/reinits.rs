@@ -1,5 +1,6 @@
 //! Ends the reinitialisation of instances.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use calotype_core::time::Timestamp;
@@ -39,9 +40,11 @@ pub async fn run_once(app: &App) -> Result<usize, StoreError> {
     if due.is_empty() {
         return Ok(0);
     }
-    for (instance, from, to) in &due {
-        images::lock(&mut tx, from, Lock::Shared).await?;
-        images::lock(&mut tx, to, Lock::Shared).await?;
+    // In the order of their ids, so that two such transactions do not wait for each other.
+    for image in due.iter().flat_map(|(_, from, to)| [from, to]).collect::<BTreeSet<_>>() {
+        images::lock(&mut tx, image, Lock::Shared);
+    }
+    for (instance, _, to) in &due {
         instances::end_reinit(&mut tx, instance, to).await?;
     }
     tx.commit().await?;

@@ -325,7 +325,7 @@ async fn d20_sharing_does_not_block_and_recipients_lose_sight_at_once() {
 /// The last of the writes fails: all those before it are taken back (D47).
 #[tokio::test]
 async fn d47_a_delete_whose_last_write_fails_has_changed_nothing() {
-    let world = World::new().await;
+    let world = World::open(Setup { embedded: true, ..Setup::default() }).await;
     let image = world.import().await;
     world.owner.share(&image, OTHER).await;
     let trigger = "CREATE TRIGGER full BEFORE INSERT ON deletions BEGIN SELECT RAISE(ABORT, 'full'); END";

@@ -282,6 +282,7 @@ async fn after_a_restart_it_goes_on() {
     world.owner.refused("DeleteImage", &[("ImageId", &image)], IMAGE_STATUS).await;
 
     let world = world.reopen().await;
+    world.outlive_leases();
     world.owner.refused("DeleteImage", &[("ImageId", &image)], IMAGE_STATUS).await;
     world.drain().await;
     assert_eq!(status(&world.owner, &image).await, "Exported");

@@ -45,7 +45,12 @@ mod modify_instance_attribute;
 mod modify_snapshot_attribute;
 mod operations;
 mod order;
+#[path = "../../../store/tests/it/postgres.rs"]
+mod postgres;
 mod protocol;
+#[expect(dead_code, reason = "others use the rest")]
+#[path = "../../../store/tests/postgres/proxy.rs"]
+mod proxy;
 mod race;
 mod reboot_instance;
 mod reboot_instances;
@@ -65,4 +70,5 @@ mod stop_instances;
 mod support;
 mod throttling;
 mod tls;
+mod trips;
 mod workers;

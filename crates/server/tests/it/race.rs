@@ -16,7 +16,7 @@ use arena::{Arena, Outcome, violations};
 const ROUNDS: usize = 300;
 
 /// Rounds after which the negative control gives up.
-const CONTROL_ROUNDS_MAX: usize = 300;
+const CONTROL_ROUNDS_MAX: usize = 1_000;
 
 fn rounds() -> usize {
     std::env::var("CALOTYPE_RACE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)

@@ -4,16 +4,14 @@ mod commits;
 
 use calotype::app::{App, OpenError};
 use calotype::config::{Config, Overrides};
+use calotype::workers::LEASE_MS;
 use calotype_core::time::Timestamp;
 use calotype_store::db::StoreError;
 use calotype_store::replicas::{self, FillTask, Lease};
 
 use crate::support::print::sha256;
 use crate::support::refusals::{NOT_EXIST, USED_TO_CREATE};
-use crate::support::{OTHER, PUBLIC_IMAGE, World, disk};
-
-/// How long a process that dies has its tasks, in milliseconds.
-const LEASE_MS: i64 = 60_000;
+use crate::support::{OTHER, PUBLIC_IMAGE, Setup, World, disk};
 
 fn lease(world: &World) -> Lease {
     Lease { owner: "a process that dies".to_owned(), until: world.clock.now().plus_millis(LEASE_MS) }
@@ -84,7 +82,7 @@ async fn d50_what_was_accepted_goes_on_and_what_was_deleted_stays_deleted() {
 /// Not a restart but a power cut: the files as they are at the moment of the answer.
 #[tokio::test]
 async fn d50_an_answer_outlives_a_power_cut() {
-    let world = World::new().await;
+    let world = World::open(Setup { embedded: true, ..Setup::default() }).await;
     let (image, used) = (world.import().await, world.import().await);
     let instance = world.owner.launch(&used).await;
     world.owner.ok("DeleteImage", &[("ImageId", &image)]).await;
@@ -119,6 +117,7 @@ async fn a_fill_that_was_cut_short_begins_anew_and_leaves_nothing() {
             }
         }
         let world = world.reopen().await;
+        world.outlive_leases();
         // The lease of the dead process is over with it: no time passes here.
         world.drain().await;
         assert_eq!(world.owner.image_status(&image).await, "Available");
@@ -139,8 +138,10 @@ async fn a_fill_that_was_cut_short_twice_leaves_nothing() {
     leave(&world, &tasks[0], "", &bytes);
     leave(&world, &tasks[0], "#1", &bytes[..100]);
     let world = world.reopen().await;
+    world.outlive_leases();
     assert_eq!(claim_fills(&world).await[0].attempt, 2);
     let world = world.reopen().await;
+    world.outlive_leases();
     world.drain().await;
     assert_eq!(world.owner.image_status(&image).await, "Available");
     world.assert_sound().await;
@@ -156,8 +157,10 @@ async fn a_fill_that_was_cut_short_twice_and_is_deleted_leaves_nothing() {
     leave(&world, &tasks[0], "", b"the whole copy");
     leave(&world, &tasks[0], "#1", b"half a copy");
     let world = world.reopen().await;
+    world.outlive_leases();
     assert_eq!(claim_fills(&world).await[0].attempt, 2);
     let world = world.reopen().await;
+    world.outlive_leases();
     world.owner.ok("DeleteSnapshot", &[("SnapshotId", &snapshot)]).await;
     world.pass(LEASE_MS / 1000);
     world.drain().await;
@@ -174,6 +177,7 @@ async fn a_fill_that_was_cut_short_and_then_fails_leaves_nothing() {
     let tasks = claim_fills(&world).await;
     leave(&world, &tasks[0], "#1", b"no qc");
     let world = world.reopen().await;
+    world.outlive_leases();
     world.drain().await;
     assert_eq!(world.owner.image_status(&image).await, "Pack_failed");
     assert_eq!(world.files(), files);
@@ -245,6 +249,7 @@ async fn an_erasure_that_was_cut_short_is_done_again() {
     let first = format!("objects/{}/{}", tasks[0].region, tasks[0].keys[0].as_str());
     std::fs::remove_file(world.path(&first)).unwrap();
     let world = world.reopen().await;
+    world.outlive_leases();
     world.drain().await;
     for image in &images {
         world.assert_erased(image).await;
@@ -255,7 +260,7 @@ async fn an_erasure_that_was_cut_short_is_done_again() {
 /// The rest of a grace period goes on where it stopped.
 #[tokio::test]
 async fn a_grace_period_outlives_a_restart() {
-    let world = World::open(crate::support::Setup::with("[deletion]\ngrace = '1h'\n")).await;
+    let world = World::open(Setup::with("[deletion]\ngrace = '1h'\n")).await;
     let image = world.import().await;
     world.owner.ok("DeleteImage", &[("ImageId", &image)]).await;
     let mut world = world;

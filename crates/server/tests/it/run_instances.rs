@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::refusals::{IMAGE_STATUS, INVALID_IMAGE_ID, MISSING_PARAMETER, Row, invalid};
-use crate::support::{NODE, OTHER, PUBLIC_IMAGE, World, disk};
+use crate::support::{NODE, OTHER, PUBLIC_IMAGE, Setup, World, disk};
 
 #[tokio::test]
 async fn launches_several_and_writes_a_use_for_each() {
@@ -137,7 +137,7 @@ async fn parameters() {
 
 #[tokio::test]
 async fn one_that_cannot_be_written_takes_the_others_back() {
-    let world = World::new().await;
+    let world = World::open(Setup { embedded: true, ..Setup::default() }).await;
     let before = world.print().await;
     let trigger = "CREATE TRIGGER third BEFORE INSERT ON instances WHEN (SELECT COUNT(*) FROM instances) = 2 \
                    BEGIN SELECT RAISE(ABORT, 'full'); END";

@@ -20,6 +20,7 @@ use calotype::app::{App, Ground};
 use calotype::clock::Clock;
 use calotype::config::{Config, Overrides};
 use calotype::throttle::Limits;
+use calotype::workers::LEASE_MS;
 use calotype::{http, workers};
 use calotype_core::ids::RegionId;
 use calotype_core::qcow2;
@@ -30,6 +31,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::postgres;
 use caller::Caller;
 use folders::copy_folder;
 
@@ -71,6 +73,10 @@ pub struct Setup {
     pub faults: Faults,
     /// Another seam in the place of that one.
     pub seam: MaybeSeam,
+    /// Whether the metadata is in a file, whatever that of the others is in.
+    pub embedded: bool,
+    /// The address of the metadata, if it is in PostgreSQL.
+    pub metadata: Option<String>,
 }
 
 impl Setup {
@@ -148,9 +154,8 @@ pub struct World {
     pub address: SocketAddr,
     /// The account itself, as which most tests act.
     pub owner: Caller,
-    /// Another account.
+    /// Other accounts.
     pub other: Caller,
-    /// A third one.
     pub third: Caller,
     /// A RAM user of the owner who may assume roles, which an account itself cannot.
     pub assumer: Caller,
@@ -158,6 +163,9 @@ pub struct World {
     folder: TempDir,
     serving: JoinSet<()>,
 }
+
+/// Connections of a world to its database: there are many worlds.
+const CONNECTIONS: &str = "8";
 
 static OBJECTS: AtomicU32 = AtomicU32::new(1);
 
@@ -175,7 +183,10 @@ impl World {
     }
 
     /// A world in which no work was done yet.
-    pub async fn open_idle(setup: Setup) -> Self {
+    pub async fn open_idle(mut setup: Setup) -> Self {
+        if let (Some(url), false, None) = (postgres::chosen(), setup.embedded, &setup.metadata) {
+            setup.metadata = Some(postgres::schema(&url).await);
+        }
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("data/buckets").join(BUCKET)).unwrap();
         Self::start(setup, folder, Clock::manual(Timestamp::parse(NOW).unwrap())).await
@@ -205,7 +216,12 @@ impl World {
         std::fs::write(&path, setup.toml()).unwrap();
         let overrides =
             Overrides { config: Some(path), data: Some(folder.path().join("data")), ..Overrides::default() };
-        let mut config = Config::load(&overrides, |_| None).unwrap();
+        let environment = |name: &str| match name {
+            "CALOTYPE_METADATA_URL" => setup.metadata.clone(),
+            "CALOTYPE_METADATA_CONNECTIONS" => setup.metadata.is_some().then(|| CONNECTIONS.to_owned()),
+            _ => None,
+        };
+        let mut config = Config::load(&overrides, environment).unwrap();
         // The clock stands still, so what is taken from a bucket would never come back.
         if !setup.settings.contains("[throttling]") {
             config.throttling = Limits::NONE;
@@ -229,7 +245,8 @@ impl World {
         Self::start(setup, folder, clock).await
     }
 
-    /// Opens a copy of the folder as it is now, as after a power cut. This world goes on.
+    /// Opens a copy of the folder as it is now, as after a power cut. This world goes on. In PostgreSQL the metadata
+    /// is that of both.
     pub async fn fork(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(&self.path(""), &folder.path().join("data"));
@@ -271,6 +288,13 @@ impl World {
     /// Starts the workers; they end when the set is dropped.
     pub fn work(&self) -> JoinSet<()> {
         workers::start(&self.app)
+    }
+
+    /// Lets the leases of a process that is dead end, where nobody can know that it is.
+    pub fn outlive_leases(&self) {
+        if self.app.db.is_shared() {
+            self.clock.advance_millis(LEASE_MS);
+        }
     }
 
     /// Moves the clock forward.

@@ -68,6 +68,7 @@ async fn workers_that_end_leave_work_that_goes_on() {
     }
     drop(working);
     let world = world.reopen().await;
+    world.outlive_leases();
     world.drain().await;
     for image in &images {
         assert_eq!(world.owner.image_status(image).await, "Available");

@@ -20,7 +20,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{Mutex, oneshot};
 
-use super::{Cell, CommitMode, Load, Options, Result, Row, Value};
+use super::{Cell, CommitMode, Load, Result, Row, Value};
 use errors::{failed, unavailable};
 use pool::{Pool, PooledConnection};
 use writer::{Groups, InLine, Turn, Writer};
@@ -75,11 +75,10 @@ enum Kind {
 
 impl Sqlite {
     /// Opens the file, making it if it does not exist.
-    pub(super) fn open(options: &Options) -> Result<Self> {
-        files::refuse_restoring(&options.path).map_err(unavailable)?;
-        files::refuse_emptied(&options.path).map_err(unavailable)?;
-        let connection =
-            connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    pub(super) fn open(path: &Path, commit: CommitMode) -> Result<Self> {
+        files::refuse_restoring(path).map_err(unavailable)?;
+        files::refuse_emptied(path).map_err(unavailable)?;
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection
             .execute_batch(
                 // The checkpointer moves pages off the request path, so the automatic one is off.
@@ -90,25 +89,25 @@ impl Sqlite {
             connection,
             group_open: false,
             waiting: Vec::new(),
-            mode: options.commit,
+            mode: commit,
             left_early: false,
         }));
         let groups = Arc::<Groups>::default();
-        let wake_committer = match options.commit {
-            CommitMode::Grouped => Some(committer::start(&writer, &groups, &options.path)?),
+        let wake_committer = match commit {
+            CommitMode::Grouped => Some(committer::start(&writer, &groups, path)?),
             CommitMode::Alone => None,
         };
-        let readers = Pool::open(READERS, || connect(&options.path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
+        let readers = Pool::open(READERS, || connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
         let (waiting, in_vain) = (Arc::default(), Arc::default());
         Ok(Self { writer, wake_committer, readers, fence: true, waiting, in_vain, groups })
     }
 
     /// Opens a file that must be there, beside the process that uses it.
-    pub(super) fn attach(options: &Options) -> Result<Self> {
-        if !options.path.exists() {
-            return Err(unavailable(format!("there is no {}", options.path.display())));
+    pub(super) fn attach(path: &Path, commit: CommitMode) -> Result<Self> {
+        if !path.exists() {
+            return Err(unavailable(format!("there is no {}", path.display())));
         }
-        Self::open(options)
+        Self::open(path, commit)
     }
 
     /// What is wrong with the file, a line each.

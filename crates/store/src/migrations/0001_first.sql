@@ -216,6 +216,7 @@ CREATE TABLE nonces (
     expires_ms BIGINT NOT NULL,
     access_key_id TEXT NOT NULL,
     nonce TEXT NOT NULL,
+    request BIGINT NOT NULL,
     PRIMARY KEY (expires_ms, access_key_id, nonce)
 );
 

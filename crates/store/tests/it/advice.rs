@@ -8,7 +8,7 @@ use crate::support::{TestDb, mark, open};
 fn said<T: std::fmt::Debug>(outcome: Result<T, StoreError>) -> String {
     match outcome.unwrap_err() {
         StoreError::Unavailable(error) => error.to_string(),
-        error @ (StoreError::Conflict | StoreError::Corrupt(_)) => panic!("{error:?}"),
+        error @ (StoreError::Conflict | StoreError::Spent | StoreError::Corrupt(_)) => panic!("{error:?}"),
     }
 }
 
@@ -20,7 +20,7 @@ async fn on_writer(db: &Db, pragma: &'static str) {
 
 #[tokio::test]
 async fn a_full_disk_is_said_to_be_full_and_nothing_is_lost() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     on_writer(&test.db, "PRAGMA max_page_count = 1").await;
     let mut tx = test.db.begin().await.unwrap();
     let load = "x".repeat(100_000);
@@ -37,7 +37,7 @@ async fn a_full_disk_is_said_to_be_full_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_written_says_so_and_reads_on() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let mut tx = test.db.begin().await.unwrap();
     mark(&mut tx, "before", 0).await.unwrap();
     tx.commit().await.unwrap();

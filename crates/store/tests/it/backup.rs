@@ -69,7 +69,7 @@ async fn restore(file: &Path, path: &Path) -> Option<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_is_one_moment_of_a_database_that_is_written_to() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let (db, stop) = (test.db.clone(), Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop);
     let mut writing = JoinSet::new();
@@ -106,7 +106,7 @@ async fn a_backup_is_one_moment_of_a_database_that_is_written_to() {
 #[tokio::test]
 async fn a_backup_is_one_file_for_its_owner_and_never_takes_the_place_of_another() {
     use std::os::unix::fs::PermissionsExt as _;
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "kept").await;
     let (folder, file) = (test.path().with_file_name("backups"), backup_file(&test));
     fs::create_dir(&folder).unwrap();
@@ -137,7 +137,7 @@ fn damage(path: &Path) {
 
 #[tokio::test]
 async fn what_is_damaged_is_not_saved_and_not_brought_back() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     for number in 0..50 {
         put_mark(&test.db, &format!("{number} {}", "x".repeat(2_000))).await;
     }
@@ -167,7 +167,7 @@ async fn what_is_damaged_is_not_saved_and_not_brought_back() {
 
 #[tokio::test]
 async fn a_restore_brings_the_moment_back_and_keeps_what_was_there() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "before").await;
     let file = backup_file(&test);
     backup::save(&test.path(), &file).unwrap();
@@ -193,7 +193,7 @@ async fn a_restore_brings_the_moment_back_and_keeps_what_was_there() {
 /// out on what takes its place.
 #[tokio::test]
 async fn the_log_of_what_was_there_goes_with_it() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "before").await;
     let file = backup_file(&test);
     backup::save(&test.path(), &file).unwrap();
@@ -215,7 +215,7 @@ async fn the_log_of_what_was_there_goes_with_it() {
 
 #[tokio::test]
 async fn what_cannot_be_opened_any_more_is_kept_with_its_log() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "before").await;
     let file = backup_file(&test);
     backup::save(&test.path(), &file).unwrap();
@@ -234,7 +234,7 @@ async fn what_cannot_be_opened_any_more_is_kept_with_its_log() {
 
 #[tokio::test]
 async fn what_somebody_uses_is_left_alone() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "before").await;
     let file = backup_file(&test);
     backup::save(&test.path(), &file).unwrap();
@@ -249,7 +249,7 @@ async fn what_somebody_uses_is_left_alone() {
 
 #[tokio::test]
 async fn what_is_no_backup_is_refused() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let (path, _folder) = closed(test).await;
     let before = fs::read(&path).unwrap();
     let folder = TempDir::new().unwrap();
@@ -262,7 +262,7 @@ async fn what_is_no_backup_is_refused() {
     }
     fs::write(file("logged-wal"), "a log").unwrap();
     for (name, sql) in [
-        ("newer", "INSERT INTO schema_migrations (number) VALUES (999)"),
+        ("newer", "INSERT INTO schema_migrations (number, needs) VALUES (999, 999)"),
         ("lacking", "ALTER TABLE images DROP COLUMN reason"),
     ] {
         let db = open(file(name), true).await.unwrap();
@@ -290,7 +290,7 @@ async fn what_is_no_backup_is_refused() {
 
 #[tokio::test]
 async fn an_interrupted_restore_is_noticed_and_can_be_finished() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_mark(&test.db, "before").await;
     let file = backup_file(&test);
     backup::save(&test.path(), &file).unwrap();
@@ -315,7 +315,7 @@ async fn an_interrupted_restore_is_noticed_and_can_be_finished() {
 
 #[tokio::test]
 async fn a_command_beside_a_server_makes_no_database_and_changes_no_tables() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let options = calotype_store::db::Options {
         commit: calotype_store::db::CommitMode::Alone,
         ..calotype_store::db::Options::new(test.path())

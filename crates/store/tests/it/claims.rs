@@ -225,7 +225,7 @@ async fn many_workers_never_have_one_task_twice() {
 /// The guard of the claim holds even where two workers have seen the same due task.
 #[tokio::test]
 async fn without_the_fence_the_second_claim_meets_the_guard() {
-    let test = TestDb::unfenced().await;
+    let test = TestDb::unfenced_file().await;
     put(&test, &[replica("r-1", "m-1")]).await;
     let (mut one, mut other) = (test.db.begin().await.unwrap(), test.db.begin().await.unwrap());
     for tx in [&mut one, &mut other] {

@@ -32,7 +32,8 @@ async fn publish(test: &TestDb, text: &str, published: Option<Timestamp>) -> Res
 
 async fn children(test: &TestDb, parent: &str) -> Vec<ImageId> {
     let mut tx = test.db.begin().await.unwrap();
-    let view = images::load_delete_view(&mut tx, Product::Ens, &id(parent), &account(1)).await.unwrap();
+    let loaded = images::load_delete_view(&mut tx, Product::Ens, &id(parent), &account(1), false).await;
+    let (view, _) = loaded.unwrap();
     let rules = DeleteRules { outgoing_shares_block: false, templates_go: false };
     let command = DeleteImage { image: id(parent), deletion: DeletionId::trusted("del-1"), grace_ms: 0 };
     let refusal = decide(&authorized(), &command, &rules, &view, NOW).err();
@@ -133,16 +134,16 @@ async fn a_community_image_stands_as_one_unless_it_is_nearer() {
     let expected = [Standing::SharedIn, Standing::Community, Standing::Own, Standing::Own];
     assert!(views.iter().map(|view| view.standing).eq(expected));
     for view in &views {
-        let loaded = images::load(&mut tx, Product::Ens, &view.image.id, &account(1)).await.unwrap();
+        let loaded = tx.ask(images::load(Product::Ens, &view.image.id, &account(1))).await.unwrap();
         assert_eq!(loaded.as_ref(), Some(view));
     }
-    let hidden = images::load(&mut tx, Product::Ens, &id("m-3"), &account(1)).await.unwrap().unwrap();
+    let hidden = tx.ask(images::load(Product::Ens, &id("m-3"), &account(1))).await.unwrap().unwrap();
     assert_eq!(hidden.standing, Standing::Hidden);
     let (views, total) =
         images::list(&mut tx, Product::AppStreaming, &account(1), &filter, 0, 9).await.unwrap();
     assert_eq!((views.len(), total), (1, 1), "the other product's");
     assert_eq!(views[0].image.id, id("m-7"));
-    assert_eq!(images::load(&mut tx, Product::Ens, &id("m-7"), &account(1)).await.unwrap(), None);
+    assert_eq!(tx.ask(images::load(Product::Ens, &id("m-7"), &account(1))).await.unwrap(), None);
 }
 
 /// What is in two arms of the listing's union is listed by the earlier one only.
@@ -169,6 +170,6 @@ async fn a_shared_community_image_stands_the_same_in_every_listing() {
     let mut tx = test.db.read().await.unwrap();
     let filter = Filter { ids: vec!["m-5"], shared_in: false, community: true, ..ALL };
     let (views, _) = images::list(&mut tx, Product::Ens, &account(1), &filter, 0, 9).await.unwrap();
-    let loaded = images::load(&mut tx, Product::Ens, &id("m-5"), &account(1)).await.unwrap().unwrap();
+    let loaded = tx.ask(images::load(Product::Ens, &id("m-5"), &account(1))).await.unwrap().unwrap();
     assert_eq!(views, [loaded]);
 }

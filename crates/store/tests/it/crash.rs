@@ -80,7 +80,7 @@ async fn commit_pairs(db: Db, name: String) {
         let name = format!("{name}-{number}");
         let mut tx = db.begin().await.expect("begin");
         for half in ["a", "b"] {
-            let sql = "INSERT INTO nonces (expires_ms, access_key_id, nonce) VALUES (0, $1, $2)";
+            let sql = "INSERT INTO nonces (expires_ms, access_key_id, nonce, request) VALUES (0, $1, $2, 0)";
             tx.execute_one(sql, &[(&name).into(), half.into()]).await.expect("insert");
         }
         tx.commit().await.expect("commit");

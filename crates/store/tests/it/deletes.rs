@@ -42,7 +42,7 @@ async fn stocked() -> TestDb {
 
 async fn view(db: &Db, name: &str) -> DeleteView {
     let mut tx = db.begin().await.unwrap();
-    images::load_delete_view(&mut tx, Product::Ens, &id(name), &account(1)).await.unwrap()
+    images::load_delete_view(&mut tx, Product::Ens, &id(name), &account(1), false).await.unwrap().0
 }
 
 fn plan_of(view: &DeleteView, name: &str) -> Result<DeletePlan, DeleteRefusal> {

@@ -72,7 +72,7 @@ async fn the_bytes_of_what_is_deleted_are_erased_once() {
     assert!(claim_erasures(&test, "w", i64::MAX - 1_000).await.is_empty());
     let mut tx = test.db.read().await.unwrap();
     assert!(replicas::records::page(&mut tx, "", 10).await.unwrap().is_empty());
-    assert!(replicas::of_image(&mut tx, &ImageId::trusted("s-1")).await.unwrap().is_empty());
+    assert!(tx.ask(replicas::of_image(&ImageId::trusted("s-1"))).await.unwrap().is_empty());
 }
 
 #[tokio::test]

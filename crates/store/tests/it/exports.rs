@@ -78,7 +78,7 @@ async fn record(test: &TestDb, task: &ExportTask, owner: &str, end: End) -> Resu
 }
 
 async fn latest(test: &TestDb, image: &str) -> Option<Export> {
-    exports::latest(&mut test.db.read().await.unwrap(), &id(image)).await.unwrap()
+    test.db.read().await.unwrap().ask(exports::latest(&id(image))).await.unwrap()
 }
 
 /// Nobody else's word about the task counts.
@@ -198,7 +198,11 @@ async fn d18_a_running_export_is_a_fact_of_a_delete_and_ends_with_it() {
     let test = exporting().await;
     let fact = async || {
         let mut tx = test.db.begin().await.unwrap();
-        images::load_delete_view(&mut tx, Product::Ens, &id("m-1"), &account(1)).await.unwrap().exporting
+        images::load_delete_view(&mut tx, Product::Ens, &id("m-1"), &account(1), false)
+            .await
+            .unwrap()
+            .0
+            .exporting
     };
     assert_eq!(fact().await, Some(ExportTarget::of("golden", "", &id("m-1"))));
     let mut tx = test.db.read().await.unwrap();

@@ -25,7 +25,7 @@ async fn on_writer(db: &Db, pragma: &'static str) {
 
 #[tokio::test]
 async fn a_statement_without_room_fails_its_group_and_no_other() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put_load(&test.db, "before", 0).await.unwrap();
     // Less than the file has means no page more than it has.
     on_writer(&test.db, "PRAGMA max_page_count = 1").await;

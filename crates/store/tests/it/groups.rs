@@ -26,7 +26,7 @@ async fn line_up(db: &Db, count: usize) -> (JoinSet<Result<()>>, Vec<String>) {
 
 #[tokio::test]
 async fn one_commit_makes_a_whole_line_durable_in_its_order() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let gate = test.db.begin().await.unwrap();
     let (mut line, names) = line_up(&test.db, 200).await;
     let before = commits_in_log(&test);
@@ -40,7 +40,7 @@ async fn one_commit_makes_a_whole_line_durable_in_its_order() {
 
 #[tokio::test]
 async fn whoever_is_alone_has_a_commit_of_its_own() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let before = commits_in_log(&test);
     for number in 0..20 {
         put_one(test.db.clone(), format!("{number}")).await.unwrap();
@@ -51,7 +51,7 @@ async fn whoever_is_alone_has_a_commit_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_at_once_are_all_durable_with_fewer_commits() {
     const TASKS: usize = 300;
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let before = commits_in_log(&test);
     let mut tasks = JoinSet::new();
     for number in 0..TASKS {
@@ -69,7 +69,7 @@ async fn hundreds_at_once_are_all_durable_with_fewer_commits() {
 
 #[tokio::test]
 async fn nobody_overtakes_whoever_waits_for_the_turn() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     for _ in 0..100 {
         let greedy = test.db.begin().await.unwrap();
         let mut patient = Box::pin(test.db.begin());
@@ -88,7 +88,7 @@ async fn nobody_overtakes_whoever_waits_for_the_turn() {
 
 #[tokio::test]
 async fn leaving_the_line_holds_nobody_up() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let gate = test.db.begin().await.unwrap();
     let mut leaving = Box::pin(test.db.begin());
     assert!(poll_once(&mut leaving).await.is_none());
@@ -104,7 +104,7 @@ async fn leaving_the_line_holds_nobody_up() {
 /// A client that goes away while its commit is on the way leaves a whole transaction or none.
 #[tokio::test]
 async fn d47_a_commit_that_nobody_waits_for_harms_nobody() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     for round in 0..20 {
         let mut tx = test.db.begin().await.unwrap();
         mark(&mut tx, &format!("a{round}"), 0).await.unwrap();
@@ -122,7 +122,7 @@ async fn d47_a_commit_that_nobody_waits_for_harms_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_within_a_transaction_takes_it_back_and_passes_the_turn_on() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let db = test.db.clone();
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {

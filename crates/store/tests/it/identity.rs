@@ -218,7 +218,8 @@ async fn a_store_that_was_used_before_need_not_be_there_at_the_start() {
     objects.verify().await.unwrap();
     ingest::blank(1, &objects, &key()).await.unwrap();
 
-    let below_a_file = test.path().join("region");
+    fs::write(home.with_extension("file"), "").unwrap();
+    let below_a_file = home.with_extension("file").join("region");
     let objects = Objects::at(&Location::File(below_a_file));
     let never_used = stores::claim(&test.db, "first", &RegionId::trusted("cn-wuxi"), &objects).await;
     assert!(matches!(never_used, Err(ClaimError::Objects(ObjectError::Failed(_)))));

@@ -31,7 +31,7 @@ async fn put(test: &TestDb, things: &[Image]) {
 /// An image as the `number`th account sees it.
 async fn seen_by(test: &TestDb, text: &str, number: u32) -> Option<ImageView> {
     let mut tx = test.db.read().await.expect("read");
-    images::load(&mut tx, Product::Ens, &id(text), &account(number)).await.expect("load")
+    tx.ask(images::load(Product::Ens, &id(text), &account(number))).await.expect("load")
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn the_making_of_an_image_ends_once() {
 
 #[tokio::test]
 async fn a_row_that_nobody_here_writes_is_corrupt() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     for (number, set) in [
         "UPDATE images SET state = 'lost' WHERE id = 'm-0'",
         "UPDATE images SET state = 'making' WHERE id = 'm-1'",
@@ -188,7 +188,7 @@ async fn a_row_that_nobody_here_writes_is_corrupt() {
         let mut tx = test.db.begin().await.unwrap();
         images::insert(&mut tx, &image(&text)).await.unwrap();
         tx.execute_one(set, &[]).await.unwrap();
-        let answer = images::load(&mut tx, Product::Ens, &id(&text), &account(1)).await;
+        let answer = tx.ask(images::load(Product::Ens, &id(&text), &account(1))).await;
         assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{set}");
     }
 }

@@ -83,7 +83,11 @@ async fn ids_of_instances_and_disks_are_taken_once() {
     let same_disk = Instance { id: id("i-2"), ..instance("i-1") };
     for again in [instance("i-1"), same_disk] {
         let mut tx = test.db.begin().await.unwrap();
-        assert!(matches!(instances::insert(&mut tx, &again).await, Err(StoreError::Conflict)));
+        let inserted = match instances::insert(&mut tx, &again).await {
+            Ok(()) => tx.commit().await,
+            refused => refused,
+        };
+        assert!(matches!(inserted, Err(StoreError::Conflict)), "{inserted:?}");
     }
     assert_eq!(number(&test.db, "SELECT COUNT(*) FROM instances").await, 1);
 }
@@ -131,8 +135,8 @@ async fn d17a_a_reinitialisation_moves_the_use_when_it_ends() {
     assert_eq!(load(&mut tx, "i-1").await, Some(ended));
     assert_eq!(instances::next_due(&mut tx).await.unwrap(), None);
     assert_eq!(instances::due_reinits(&mut tx, at(i64::MAX), 10).await.unwrap(), []);
-    assert_eq!(usages::of_image(&mut tx, &image("m-1")).await.unwrap().len(), 1, "that of i-2");
-    let uses = usages::of_image(&mut tx, &image("m-2")).await.unwrap();
+    assert_eq!(tx.ask(usages::of_image(&image("m-1"))).await.unwrap().len(), 1, "that of i-2");
+    let uses = tx.ask(usages::of_image(&image("m-2"))).await.unwrap();
     assert_eq!(uses.len(), 1);
     assert!(!uses[0].in_progress && uses[0].consumer == "i-1");
 }
@@ -168,8 +172,8 @@ async fn d16_a_released_instance_leaves_nothing_behind() {
     assert_eq!(load(&mut tx, "i-10").await, Some(instance("i-10")));
     assert_eq!(tags::of(&mut tx, tag_kind(), "i-1").await.unwrap(), []);
     assert_eq!(tags::of(&mut tx, tag_kind(), "i-10").await.unwrap().len(), 1);
-    assert_eq!(usages::of_image(&mut tx, &image("m-1")).await.unwrap(), [usage(&image("m-1"), "i-10")]);
-    assert_eq!(usages::of_image(&mut tx, &image("m-2")).await.unwrap(), []);
+    assert_eq!(tx.ask(usages::of_image(&image("m-1"))).await.unwrap(), [usage(&image("m-1"), "i-10")]);
+    assert_eq!(tx.ask(usages::of_image(&image("m-2"))).await.unwrap(), []);
     assert_eq!(instances::next_due(&mut tx).await.unwrap(), None);
     let again = instances::release(&mut tx, ENS, &id("i-1")).await;
     assert!(matches!(again, Err(StoreError::Conflict)));
@@ -199,7 +203,7 @@ async fn a_consumer_is_found_as_its_kind_only() {
         assert_eq!(by_disk.is_some(), thing.kind == ENS, "disks are ENS instances' only");
     }
     instances::release(&mut tx, ConsumerKind::Workstation, &things[2].id).await.unwrap();
-    let left = usages::of_image(&mut tx, &image("m-1")).await.unwrap();
+    let left = tx.ask(usages::of_image(&image("m-1"))).await.unwrap();
     assert_eq!(left.len(), 2);
 }
 

@@ -47,7 +47,7 @@ async fn write(db: Db, name: String, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_stream_of_commits_leaves_a_short_log() {
     const COUNT: usize = 8_000;
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let longest = stream(&test, "s", COUNT).await;
     let written = u64::try_from(COUNT * LOAD_BYTES).unwrap();
     assert!(longest < LOG_BYTES_MAX && LOG_BYTES_MAX < written, "{longest} bytes");
@@ -57,7 +57,7 @@ async fn a_long_stream_of_commits_leaves_a_short_log() {
 /// A reader keeps what it may still have to read in the log; after it the log begins anew.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_holds_the_log_back_only_as_long_as_it_is_open() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let mut reader = test.db.read().await.unwrap();
     assert!(marks_in(&mut reader).await.is_empty());
     let held = stream(&test, "held", 2_400).await;
@@ -72,7 +72,7 @@ async fn a_reader_holds_the_log_back_only_as_long_as_it_is_open() {
 /// Readers that follow each other, each for a while, and are never all gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_that_follow_each_other_do_not_hold_the_log_back() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let db = test.db.clone();
     let mut readers = JoinSet::new();
     readers.spawn(async move {
@@ -89,7 +89,7 @@ async fn readers_that_follow_each_other_do_not_hold_the_log_back() {
 /// Closing moves everything into the file, so that a copy of it is whole.
 #[tokio::test]
 async fn the_last_one_to_close_leaves_no_log() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     let path = test.log_path();
     let mut begin = Box::pin(test.db.begin());
     let tx = poll_once(&mut begin).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the store on real `SQLite` files and real folders: one body per behaviour.
+//! Tests of the store on real `SQLite` files, or a real PostgreSQL database, and real folders: one body per behaviour.
 
 #![expect(clippy::unwrap_used, reason = "what a test calls may panic like the test itself")]
 
@@ -30,6 +30,7 @@ mod log;
 mod migrations;
 mod nonces;
 mod objects;
+mod postgres;
 mod refills;
 mod replicas;
 mod sessions;

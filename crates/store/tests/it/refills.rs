@@ -39,7 +39,7 @@ async fn refill(test: &TestDb, ids: &[&str], now: i64) -> Result<(), StoreError>
 
 async fn entries(test: &TestDb) -> Vec<RegionEntry> {
     let mut tx = test.db.read().await.unwrap();
-    replicas::of_image(&mut tx, &ImageId::trusted("m-1")).await.unwrap()
+    tx.ask(replicas::of_image(&ImageId::trusted("m-1"))).await.unwrap()
 }
 
 /// `r-1` is filled; `r-2` has failed at its second attempt, the first of which was lost.

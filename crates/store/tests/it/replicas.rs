@@ -131,7 +131,7 @@ async fn a_filled_replica_is_found_and_recorded() {
     let found = replicas::available(&mut tx, "m-1").await.unwrap();
     assert_eq!(found, Some((ReplicaId::trusted("r-2"), RegionId::trusted("cn-chengdu"))));
     assert_eq!(replicas::available(&mut tx, "m-2").await.unwrap(), None);
-    let of_image = replicas::of_image(&mut tx, &ImageId::trusted("m-1")).await.unwrap();
+    let of_image = tx.ask(replicas::of_image(&ImageId::trusted("m-1"))).await.unwrap();
     let expected = [("r-1", EntryState::Copying(0)), ("r-2", EntryState::Available)];
     assert_eq!(of_image, expected.map(|(id, state)| entry(id, state)));
     drop(tx);

@@ -6,9 +6,12 @@ use std::pin::Pin;
 use std::process::Command;
 use std::task::Poll;
 
-use calotype_store::db::{Db, Options, Result, Row, Tx, Value};
+use calotype_store::db::postgres::Address;
+use calotype_store::db::{Db, Options, Place, Result, Row, Tx, Value};
 use calotype_store::seam::Faults;
 use tempfile::TempDir;
+
+use crate::postgres;
 
 /// A database with one table of its own beside the product's, in a folder that goes with it.
 pub struct TestDb {
@@ -16,6 +19,8 @@ pub struct TestDb {
     /// What fails in `db`: nothing, until something is armed.
     pub faults: Faults,
     folder: TempDir,
+    /// Where it is.
+    pub place: Place,
 }
 
 impl TestDb {
@@ -28,18 +33,43 @@ impl TestDb {
         Self::with_fence(false).await
     }
 
+    /// In a file and without the fence.
+    pub async fn unfenced_file() -> Self {
+        let folder = TempDir::new().expect("a folder can be made");
+        let place = Place::Sqlite(folder.path().join("calotype.db"));
+        Self::at(place, folder, false).await
+    }
+
+    /// In a file, whatever the others are in: for tests of just that.
+    pub async fn embedded() -> Self {
+        let folder = TempDir::new().expect("a folder can be made");
+        let place = Place::Sqlite(folder.path().join("calotype.db"));
+        Self::at(place, folder, true).await
+    }
+
     async fn with_fence(fence: bool) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
+        let place = match postgres::chosen() {
+            Some(url) => {
+                // Few connections: there are many tests.
+                let address = Address::parse(&postgres::schema(&url).await, None, Some(4));
+                Place::Postgres(Box::new(address.expect("the address is one")))
+            }
+            None => Place::Sqlite(folder.path().join("calotype.db")),
+        };
+        Self::at(place, folder, fence).await
+    }
+
+    async fn at(place: Place, folder: TempDir, fence: bool) -> Self {
         let faults = Faults::default();
-        let path = folder.path().join("calotype.db");
-        let options = Options { seam: faults.seam(), fence, ..Options::new(path) };
+        let options = Options { seam: faults.seam(), fence, ..Options::new(place.clone()) };
         let db = Db::open(&options).await.expect("a new database opens");
         let mut tx = db.begin().await.expect("begin");
         tx.execute("CREATE TABLE marks (name TEXT PRIMARY KEY, place BIGINT NOT NULL, load TEXT)", &[])
             .await
             .expect("a table can be made");
         tx.commit().await.expect("commit");
-        Self { db, faults, folder }
+        Self { db, faults, folder, place }
     }
 
     /// The file itself.
@@ -54,7 +84,7 @@ impl TestDb {
 
     /// A second way in, as a process that starts later has it.
     pub async fn reopen(&self) -> Db {
-        open(self.path(), true).await.expect("the database opens again")
+        open(self.place.clone(), true).await.expect("the database opens again")
     }
 
     /// Closes the database; the file stays as long as what this gives.
@@ -68,8 +98,8 @@ impl TestDb {
     }
 }
 
-pub async fn open(path: PathBuf, fence: bool) -> Result<Db> {
-    Db::open(&Options { fence, ..Options::new(path) }).await
+pub async fn open(place: impl Into<Place>, fence: bool) -> Result<Db> {
+    Db::open(&Options { fence, ..Options::new(place) }).await
 }
 
 /// Puts a mark into the test's table; `place` has no meaning but to be found again.
@@ -80,12 +110,22 @@ pub async fn mark(tx: &mut Tx, name: &str, place: i64) -> Result<()> {
 /// The names of the durable marks, in the order in which they were put there.
 pub async fn marks(db: &Db) -> Vec<String> {
     let mut tx = db.read().await.expect("read");
-    marks_in(&mut tx).await
+    // The place of a row has another name in each engine.
+    let in_order = if db.is_shared() {
+        "SELECT name FROM marks ORDER BY ctid"
+    } else {
+        "SELECT name FROM marks ORDER BY rowid"
+    };
+    names_of(&mut tx, in_order).await
 }
 
-/// The same as a transaction sees them.
+/// The marks that a transaction sees, by their names.
 pub async fn marks_in(tx: &mut Tx) -> Vec<String> {
-    let rows = tx.query("SELECT name FROM marks ORDER BY rowid", &[]).await.expect("the marks can be read");
+    names_of(tx, "SELECT name FROM marks ORDER BY name").await
+}
+
+async fn names_of(tx: &mut Tx, sql: &'static str) -> Vec<String> {
+    let rows = tx.query(sql, &[]).await.expect("the marks can be read");
     rows.iter().map(|row| row.text(0).expect("a name").to_owned()).collect()
 }
 

@@ -58,6 +58,8 @@ async fn every_field_of_a_template_comes_back_to_its_owner() {
     }
     let again = templates::insert(&mut tx, &Template { owner: account(2), ..template("b-1") }).await;
     assert!(matches!(again, Err(StoreError::Conflict)), "an id is taken once");
+    drop(tx);
+    let mut tx = test.db.begin().await.unwrap();
     for spoilt in ["[]", "{", "null"] {
         tx.execute_one("UPDATE templates SET details = $1 WHERE id = 'b-1'", &[spoilt.into()]).await.unwrap();
         let answer = templates::load(&mut tx, &id("b-1"), &account(1)).await;
@@ -114,11 +116,11 @@ async fn d24_the_templates_of_an_image_go_with_it() {
     .await;
     let mut tx = test.db.begin().await.unwrap();
     let ids = |found: Vec<Template>| found.into_iter().map(|template| template.id).collect::<Vec<_>>();
-    assert_eq!(ids(templates::of_image(&mut tx, &image("m-1")).await.unwrap()), ["b-1", "b-3"].map(id));
+    assert_eq!(ids(tx.ask(templates::of_image(&image("m-1"))).await.unwrap()), ["b-1", "b-3"].map(id));
     assert_eq!(templates::delete_of_image(&mut tx, &image("m-1")).await.unwrap(), 2);
     assert_eq!(templates::delete_of_image(&mut tx, &image("m-1")).await.unwrap(), 0);
-    assert_eq!(templates::of_image(&mut tx, &image("m-1")).await.unwrap(), []);
-    assert_eq!(ids(templates::of_image(&mut tx, &image("m-10")).await.unwrap()), [id("b-2")]);
+    assert_eq!(tx.ask(templates::of_image(&image("m-1"))).await.unwrap(), []);
+    assert_eq!(ids(tx.ask(templates::of_image(&image("m-10"))).await.unwrap()), [id("b-2")]);
     assert!(templates::load(&mut tx, &id("b-4"), &account(1)).await.unwrap().is_some());
 }
 

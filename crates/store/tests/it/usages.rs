@@ -14,7 +14,7 @@ fn id(text: &str) -> ImageId {
 
 /// The uses of an image, each as consumer, origin and a mark for those in progress.
 async fn uses(tx: &mut Tx, image: &str) -> Vec<String> {
-    let uses = usages::of_image(tx, &id(image)).await.unwrap();
+    let uses = tx.ask(usages::of_image(&id(image))).await.unwrap();
     let text = |usage: &Usage| {
         let origin = match usage.origin {
             UsageOrigin::Created => "created",
@@ -41,8 +41,8 @@ async fn every_field_of_a_use_comes_back_the_oldest_first() {
     usages::insert(&mut tx, &usage(&id("m-2"), "i-1")).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = test.db.read().await.unwrap();
-    assert_eq!(usages::of_image(&mut tx, &id("m-1")).await.unwrap(), uses);
-    assert_eq!(usages::of_image(&mut tx, &id("m-3")).await.unwrap(), []);
+    assert_eq!(tx.ask(usages::of_image(&id("m-1"))).await.unwrap(), uses);
+    assert_eq!(tx.ask(usages::of_image(&id("m-3"))).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -51,8 +51,11 @@ async fn a_consumer_has_each_kind_of_use_once() {
     let mut tx = test.db.begin().await.unwrap();
     usages::insert(&mut tx, &usage(&id("m-1"), "i-1")).await.unwrap();
     usages::insert(&mut tx, &switch(&id("m-1"), "i-1")).await.unwrap();
-    let again = usages::insert(&mut tx, &usage(&id("m-1"), "i-1")).await;
-    assert!(matches!(again, Err(StoreError::Conflict)));
+    let again = match usages::insert(&mut tx, &usage(&id("m-1"), "i-1")).await {
+        Ok(()) => tx.commit().await,
+        refused => refused,
+    };
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
 }
 
 #[tokio::test]

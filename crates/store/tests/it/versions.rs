@@ -36,7 +36,9 @@ async fn an_id_is_taken_once_by_whichever_image() {
     let test = TestDb::new().await;
     let mut tx = test.db.begin().await.unwrap();
     versions::insert(&mut tx, &image("m-1"), &version("iv-1"), NOW).await.unwrap();
+    tx.commit().await.unwrap();
     for holder in ["m-1", "m-2"] {
+        let mut tx = test.db.begin().await.unwrap();
         let again = versions::insert(&mut tx, &image(holder), &version("iv-1"), NOW).await;
         assert!(matches!(again, Err(StoreError::Conflict)), "{holder}");
     }

@@ -155,7 +155,7 @@ impl From<StoreError> for AppStreamError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => Self::Internal(error),
-            StoreError::Conflict | StoreError::Unavailable(_) => Self::Unavailable(error),
+            StoreError::Conflict | StoreError::Spent | StoreError::Unavailable(_) => Self::Unavailable(error),
         }
     }
 }

@@ -91,7 +91,7 @@ impl CalotypeError {
             Self::Denied(_) => GatewayError::NoPermission.row(),
             Self::Replayed => GatewayError::SignatureNonceUsed.row(),
             Self::Store(StoreError::Corrupt(_)) => GatewayError::InternalError.row(),
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => {
+            Self::Store(StoreError::Conflict | StoreError::Spent | StoreError::Unavailable(_)) => {
                 GatewayError::ServiceUnavailable.row()
             }
         }

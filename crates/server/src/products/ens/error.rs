@@ -138,7 +138,7 @@ impl EnsError {
             }
             Self::Replayed => GatewayError::SignatureNonceUsed.row(),
             Self::Store(StoreError::Corrupt(_)) => GatewayError::InternalError.row(),
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => {
+            Self::Store(StoreError::Conflict | StoreError::Spent | StoreError::Unavailable(_)) => {
                 GatewayError::ServiceUnavailable.row()
             }
         }

@@ -84,7 +84,7 @@ impl StsError {
             Self::NoRole => ErrorRow::fixed(404, "EntityNotExist.Role", "The specified Role not exists."),
             Self::Replayed => GatewayError::SignatureNonceUsed.row(),
             Self::Store(StoreError::Corrupt(_)) => GatewayError::InternalError.row(),
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) => {
+            Self::Store(StoreError::Conflict | StoreError::Spent | StoreError::Unavailable(_)) => {
                 GatewayError::ServiceUnavailable.row()
             }
         }

@@ -47,8 +47,12 @@ fn all() -> Vec<EnsError> {
             | EnsError::IncorrectInstanceStatus
             | EnsError::InstanceProtected
             | EnsError::Replayed
-            | EnsError::Store(StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Corrupt(_)) => {
-            }
+            | EnsError::Store(
+                StoreError::Conflict
+                | StoreError::Spent
+                | StoreError::Unavailable(_)
+                | StoreError::Corrupt(_),
+            ) => {}
         }
     }
     all

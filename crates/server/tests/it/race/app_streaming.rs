@@ -75,7 +75,7 @@ async fn copies(world: &World, count: usize) -> Vec<String> {
     let (account, now) = (AccountId::trusted(OWNER), world.clock.now());
     let mut tx = world.app.db.begin().await.unwrap();
     let product = Product::AppStreaming;
-    let view = images::load(&mut tx, product, &ImageId::trusted(original), &account).await.unwrap().unwrap();
+    let view = tx.ask(images::load(product, &ImageId::trusted(original), &account)).await.unwrap().unwrap();
     let mut parents = Vec::with_capacity(count);
     for number in 0..count {
         let parent = format!("imgc-{number:05}");

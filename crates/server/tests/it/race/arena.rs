@@ -79,7 +79,7 @@ async fn copy_rows(world: &World, original: &str, count: usize) -> Vec<String> {
     let (account, now) = (AccountId::trusted(OWNER), world.clock.now());
     let mut tx = world.app.db.begin().await.unwrap();
     let id = ImageId::trusted(original);
-    let view = images::load(&mut tx, Product::Ens, &id, &account).await.unwrap().unwrap();
+    let view = tx.ask(images::load(Product::Ens, &id, &account)).await.unwrap().unwrap();
     let mut copies = Vec::with_capacity(count);
     for number in 0..count {
         let mut image = view.image.clone();

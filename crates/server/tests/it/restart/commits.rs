@@ -10,7 +10,7 @@ use calotype_store::shares;
 use tokio::task::JoinSet;
 
 use crate::support::caller::Caller;
-use crate::support::{OTHER, World, disk, import_params, with};
+use crate::support::{OTHER, Setup, World, disk, import_params, with};
 
 /// Writers at once.
 const WRITERS: usize = 8;
@@ -160,7 +160,7 @@ async fn deleted_wholly(world: &World) -> BTreeSet<String> {
 /// One statement takes its whole group down: nobody in it may be told of success.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d47_a_group_that_is_rolled_back_has_answered_nobody_with_success() {
-    let world = World::new().await;
+    let world = World::open(Setup { embedded: true, ..Setup::default() }).await;
     let object = world.put(&disk("the same for all"));
     let trigger = "CREATE TRIGGER poison BEFORE INSERT ON images WHEN new.name = 'poison' \
                    BEGIN SELECT RAISE(ROLLBACK, 'poison'); END";

@@ -17,7 +17,7 @@ fn keys(task: &FillTask) -> Vec<&str> {
 /// What was written after the backup used keys that the backup does not know of.
 #[tokio::test]
 async fn a_key_is_fresh_after_any_number_of_restores() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put(&test, &[replica("r-1", "m-1"), replica("r-gone", "m-2")]).await;
     let mut tx = test.db.begin().await.unwrap();
     tx.execute("UPDATE replicas SET state = 'erased', due_ms = NULL WHERE id = 'r-gone'", &[]).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_key_is_fresh_after_any_number_of_restores() {
 
 #[tokio::test]
 async fn an_erasure_knows_every_key_from_before_and_after_a_restore() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put(&test, &[replica("r-1", "m-1")]).await;
     claim(&test.db, NOW.as_millis()).await;
     claim(&test.db, NOW.as_millis() + 1_000).await;
@@ -77,7 +77,7 @@ async fn an_erasure_knows_every_key_from_before_and_after_a_restore() {
 
 #[tokio::test]
 async fn a_restore_frees_leases_and_says_when_it_was() {
-    let test = TestDb::new().await;
+    let test = TestDb::embedded().await;
     put(&test, &[replica("r-1", "m-1")]).await;
     claim(&test.db, NOW.as_millis()).await;
     let file = backup_file(&test);

@@ -1,0 +1,59 @@
+//! How often an operation goes to PostgreSQL and back: each exchange costs the way there and back, whatever
+//! travels in it. `docs/operating.md` has these numbers.
+
+use crate::postgres;
+use crate::proxy::Proxy;
+use crate::support::{OTHER, Setup, World};
+
+/// What most of many calls take: the first ones make their statements known to the connections, and what is sent
+/// without waiting for it may go along with the next.
+async fn trips(proxy: &Proxy, mut call: impl AsyncFnMut()) -> usize {
+    let mut all = Vec::new();
+    for _ in 0..CALLS {
+        let before = proxy.trips();
+        call().await;
+        all.push(proxy.trips() - before);
+    }
+    all.sort_unstable();
+    all[CALLS / 2]
+}
+
+const CALLS: usize = 40;
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test starts it"]
+async fn an_operation_takes_as_few_exchanges_as_it_can() {
+    let url = postgres::schema(&postgres::address()).await;
+    let proxy = Proxy::to(&url).await;
+    let world = World::open(Setup { metadata: Some(proxy.url(&url)), ..Setup::default() }).await;
+    let used = world.import().await;
+    let instance = world.owner.launch(&used).await;
+
+    let describe = trips(&proxy, async || {
+        world.owner.ok("DescribeSelfImages", &[("ImageId", &used)]).await;
+    });
+    assert_eq!(describe.await, 1, "describing reads, and the note of its nonce goes along");
+    let launch = trips(&proxy, async || {
+        world.owner.launch(&used).await;
+    });
+    assert_eq!(launch.await, 2, "a launch reads, then writes and commits");
+    let refused = trips(&proxy, async || {
+        let answer = world.owner.try_call("DeleteImage", &[("ImageId", &used)]).await.unwrap();
+        assert_eq!(answer.status, 400);
+    });
+    assert_eq!(refused.await, 1, "a refusal has only read");
+    world.owner.ok("ReleasePostPaidInstance", &[("InstanceId", &instance)]).await;
+
+    let mut images = Vec::new();
+    for _ in 0..CALLS {
+        let image = world.import().await;
+        world.owner.share(&image, OTHER).await;
+        images.push(image);
+    }
+    let delete = trips(&proxy, async || {
+        world.owner.ok("DeleteImage", &[("ImageId", &images.pop().unwrap())]).await;
+    });
+    assert_eq!(delete.await, 2, "a delete reads, then writes and commits");
+    world.drain().await;
+    world.assert_sound().await;
+}
