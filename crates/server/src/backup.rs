@@ -1,4 +1,4 @@
-//! The commands that save the embedded metadata and bring it back.
+//! The commands that save the metadata, bring it back, and take it elsewhere.
 //!
 //! They are about records only. The bytes of images lie in the stores of the regions, which have backups of their
 //! own or need none: what of them is no longer there is found by a check.
@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use calotype_store::backup;
-use calotype_store::db::Place;
+use calotype_store::db::transfer::transfer;
+use calotype_store::db::{Db, Options, Place};
 
 use crate::app::{Command, hold, take_folder};
 use crate::clock::Clock;
@@ -40,19 +41,54 @@ pub fn save(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Puts a backup in the place of the metadata. No server may run.
+/// Puts a backup in the place of the metadata, or settles what came after one that PostgreSQL's own tools have brought
+/// back. No server may run.
 ///
 /// # Errors
 /// If a process uses the data folder, or the backup is not one.
-pub async fn restore(config: &Config, file: &Path) -> Result<(), Box<dyn Error>> {
+pub async fn restore(config: &Config, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let _folder = take_folder(&config.data)?;
     let _held = hold(&config.data, Command::Restore)?;
-    let kept = backup::restore(file, embedded(config)?, Clock::System.now()).await?;
-    tokio::time::sleep(RESTORE_TAKES).await;
-    println!("the metadata is that of {}", file.display());
-    if let Some(kept) = kept {
-        println!("what was there before is kept in {}", kept.display());
+    let now = Clock::System.now();
+    match (&config.metadata, file) {
+        (Place::Sqlite(path), Some(file)) => {
+            let kept = backup::restore(file, path, now).await?;
+            println!("the metadata is that of {}", file.display());
+            if let Some(kept) = kept {
+                println!("what was there before is kept in {}", kept.display());
+            }
+        }
+        (Place::Postgres(_), None) => {
+            let db = Db::attach(&Options::new(config.metadata.clone())).await?;
+            backup::make_ready(&db, now).await?;
+            println!("the metadata is that of a backup from now on");
+        }
+        (Place::Sqlite(_), None) => return Err("name the saved file".into()),
+        (Place::Postgres(_), Some(_)) => {
+            return Err(
+                "bring the backup back with PostgreSQL's own tools, then call this without a file".into()
+            );
+        }
     }
+    tokio::time::sleep(RESTORE_TAKES).await;
     println!("start the server, then run `calotype check --repair`: bytes have changed since the backup");
+    Ok(())
+}
+
+/// Takes the metadata from a file to an empty database. No server may run.
+///
+/// # Errors
+/// If a process uses the data folder, or not every row arrives; then the database is as empty as before.
+pub async fn migrate(config: &Config, from: &Place, to: &Place) -> Result<(), Box<dyn Error>> {
+    let _folder = take_folder(&config.data)?;
+    let _held = hold(&config.data, Command::Restore)?;
+    let (Place::Sqlite(file), Place::Postgres(address)) = (from, to) else {
+        return Err("metadata goes from sqlite:PATH to postgres://USER@HOST/NAME".into());
+    };
+    for taken in transfer(file, address).await? {
+        println!("{:>10} {}", taken.rows, taken.table);
+    }
+    println!("the metadata is in the database, row for row; {} is as it was", file.display());
+    println!("set metadata.url, start the servers, and run `calotype check`");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use calotype::config::{Config, ConfigError, Overrides};
+use calotype::config::{Config, ConfigError, Overrides, place};
 use calotype::operations::OPERATIONS;
 use calotype::{backup, check, demo};
 use clap::{Args, Parser, Subcommand};
@@ -35,7 +35,14 @@ enum Command {
     /// Save the metadata in a new file, beside a server or alone.
     Backup(Backup),
     /// Put a saved file in the place of the metadata. No server may run.
-    Restore(Backup),
+    ///
+    /// Where the metadata is in PostgreSQL, bring its own backup back first, and call this without a file: requests
+    /// and writes that came after the backup are not done twice then.
+    Restore(Restore),
+    /// Take the metadata from a file to an empty PostgreSQL database. No server may run.
+    ///
+    /// All rows arrive, or none. The file stays as it is.
+    Migrate(Migrate),
     /// List every operation that is served.
     Operations {
         /// As JSON.
@@ -92,6 +99,39 @@ struct Backup {
     file: PathBuf,
 }
 
+#[derive(Args, Debug)]
+struct Restore {
+    #[command(flatten)]
+    installation: Installation,
+    /// The saved file.
+    file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Migrate {
+    #[command(flatten)]
+    installation: Installation,
+    /// Where the metadata is now.
+    #[arg(long, value_name = "sqlite:PATH")]
+    from: String,
+    /// Where it shall be; metadata.url of the configuration, if absent. Others may see the command line, and a
+    /// password in it.
+    #[arg(long, value_name = "postgres://USER@HOST/NAME")]
+    to: Option<String>,
+}
+
+impl Migrate {
+    fn run(self) -> Outcome {
+        let config = self.installation.load()?;
+        let from = place(&self.from, None, None)?;
+        let to = match &self.to {
+            Some(to) => place(to, config.metadata_ca.as_deref(), None)?,
+            None => config.metadata.clone(),
+        };
+        runtime(async move { backup::migrate(&config, &from, &to).await })
+    }
+}
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Runs the command that the arguments name.
@@ -106,10 +146,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Backup(Backup { installation, file }) => {
             installation.load().map_err(Into::into).and_then(|config| backup::save(&config, &file))
         }
-        Command::Restore(Backup { installation, file }) => {
-            let restoring = |config| runtime(async move { backup::restore(&config, &file).await });
+        Command::Restore(Restore { installation, file }) => {
+            let restoring = |config| runtime(async move { backup::restore(&config, file.as_deref()).await });
             installation.load().map_err(Into::into).and_then(restoring)
         }
+        Command::Migrate(arguments) => arguments.run(),
         Command::Operations { json } => {
             operations(json);
             Ok(())

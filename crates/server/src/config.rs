@@ -36,6 +36,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where the metadata is.
     pub metadata: Place,
+    /// The file of the authorities that sign the certificate of its database.
+    pub metadata_ca: Option<String>,
     /// The regions, in the order of the file: the first is the default.
     pub regions: Vec<(RegionId, Location)>,
     /// The named buckets.
@@ -178,6 +180,7 @@ impl Config {
             exposure: exposure::exposure(&mut file)?,
             throttling: exposure::throttling(&file.throttling)?,
             metadata: metadata(&file.metadata, &data)?,
+            metadata_ca: file.metadata.ca.take(),
             buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
             ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
             public_images: public_images(file.public_image.take())?,

@@ -44,7 +44,7 @@ pub async fn restore(
     now: Timestamp,
 ) -> Result<Option<PathBuf>, RestoreError> {
     let prepared = files::prepare(backup, metadata)?;
-    let restored = match make_ready(&prepared, now).await {
+    let restored = match make_ready_file(&prepared, now).await {
         Ok(()) => files::replace(metadata, &prepared).map_err(RestoreError::from),
         Err(error) => Err(error.into()),
     };
@@ -54,10 +54,16 @@ pub async fn restore(
     restored
 }
 
-/// Settles what came after the backup.
-async fn make_ready(prepared: &Path, now: Timestamp) -> Result<(), StoreError> {
+async fn make_ready_file(prepared: &Path, now: Timestamp) -> Result<(), StoreError> {
     let options = Options { commit: CommitMode::Alone, ..Options::new(prepared.to_owned()) };
-    let db = Db::open(&options).await?;
+    make_ready(&Db::open(&options).await?, now).await
+}
+
+/// Settles what came after a backup that was brought back. Nobody may use the database meanwhile.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn make_ready(db: &Db, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;
     // Seconds: more than any replica was ever written, and more than at every earlier restore.
     let first_write = u32::try_from(now.as_millis() / 1_000).unwrap_or(u32::MAX);

@@ -7,6 +7,7 @@ pub mod postgres;
 mod query;
 mod row;
 pub mod sqlite;
+pub mod transfer;
 mod tx;
 
 use std::path::PathBuf;

@@ -102,6 +102,29 @@ pub async fn record_restored(tx: &mut Tx, now: Timestamp) -> Result<()> {
     .await
 }
 
+/// How often servers were told to read their configuration again.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn reloads(tx: &mut Tx) -> Result<i64> {
+    let text = value(tx, "reloads").await?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Tells every server to read its configuration again; gives how often they were told now.
+///
+/// # Errors
+/// Any [`StoreError`].
+pub async fn ask_to_reload(tx: &mut Tx) -> Result<i64> {
+    tx.execute(
+        "INSERT INTO installation (name, value) VALUES ('reloads', '1') ON CONFLICT (name) \
+         DO UPDATE SET value = CAST(CAST(installation.value AS BIGINT) + 1 AS TEXT)",
+        &[],
+    )
+    .await?;
+    reloads(tx).await
+}
+
 async fn value(tx: &mut Tx, name: &'static str) -> Result<Option<String>> {
     let row = tx.query_opt("SELECT value FROM installation WHERE name = $1", &[name.into()]).await?;
     row.map(|row| Ok(row.text(0)?.to_owned())).transpose()

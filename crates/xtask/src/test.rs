@@ -19,9 +19,9 @@ fn on_postgres() -> Outcome {
     let postgres = Postgres::start()?;
     let url = postgres.url();
     let environment = [("CALOTYPE_TEST_POSTGRES", url.as_str()), ("CALOTYPE_TEST_ENGINE", "postgres")];
-    let store = ["test", "--package", "calotype-store", "--test", "it", "--test", "postgres"];
-    cargo(&store, &environment)?;
-    cargo(&["test", "--package", "calotype", "--test", "it", "--", "--include-ignored"], &environment)
+    // Of the whole workspace, as above: another choice of packages would compile dependencies anew.
+    cargo(&["test", "--workspace", "--test", "it", "--test", "postgres"], &environment)?;
+    cargo(&["test", "--workspace", "--test", "it", "exchanges", "--", "--ignored"], &environment)
 }
 
 /// Runs the kill test in its long form.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use calotype::app::{App, CREDENTIALS_FILE};
 use calotype::clock::Clock;
@@ -9,6 +10,8 @@ use calotype::config::{Config, ConfigError, TlsSource};
 use calotype::http::{self, Listener};
 use calotype::tls::{self, Tls, TlsError};
 use calotype::workers;
+use calotype_store::db::StoreError;
+use calotype_store::stores;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,13 +86,18 @@ pub(super) async fn serve(arguments: Serve) -> Outcome {
     } else {
         println!("the access key is in {}", data.join(CREDENTIALS_FILE).display());
     }
-    let reloading = Reloading { app: Arc::clone(&app), tls: tls.clone(), arguments, has_accounts };
+    let told = stores::reloads(&mut app.db.read().await?).await?;
+    let mut reloading = Reloading { app: Arc::clone(&app), tls: tls.clone(), arguments, has_accounts, told };
     let stop = async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => return,
                 _ = interrupt.recv() => return,
-                _ = hangup.recv() => reloading.reload(),
+                _ = hangup.recv() => reloading.reload_all().await,
+                told = reloading.told_elsewhere() => {
+                    reloading.told = told;
+                    reloading.reload();
+                }
             }
         }
     };
@@ -105,7 +113,12 @@ struct Reloading {
     tls: Option<Arc<Tls>>,
     arguments: Serve,
     has_accounts: bool,
+    /// How often servers were told to read their configurations again.
+    told: i64,
 }
+
+/// The time between two looks whether another server tells to reload.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why nothing is taken of what was read again.
 #[derive(Debug, thiserror::Error)]
@@ -119,14 +132,53 @@ enum NotReloaded {
 }
 
 impl Reloading {
-    /// Takes the accounts and the certificate of a configuration that was read again: all of it, or nothing.
-    fn reload(&self) {
+    /// Reloads, and tells the servers that use the same metadata to do so. A configuration that is refused here is
+    /// read nowhere.
+    async fn reload_all(&mut self) {
+        if !self.reload() || !self.app.db.is_shared() {
+            return;
+        }
+        let told = async {
+            let mut tx = self.app.db.begin().await?;
+            let told = stores::ask_to_reload(&mut tx).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(told)
+        };
+        match told.await {
+            Ok(told) => self.told = told,
+            Err(error) => tracing::error!(%error, "the other servers are not told to reload: try again"),
+        }
+    }
+
+    /// Waits until another server tells to reload, which none does where there is only one.
+    async fn told_elsewhere(&self) -> i64 {
+        if !self.app.db.is_shared() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let told = async { stores::reloads(&mut self.app.db.read().await?).await };
+            match told.await {
+                Ok(told) if told != self.told => return told,
+                // As long as the metadata is away nobody can tell anything.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Takes the accounts and the certificate of a configuration that was read again: all of it, or nothing. Gives
+    /// which.
+    fn reload(&self) -> bool {
         match self.try_reload() {
-            Ok(()) => tracing::info!("configuration reloaded: accounts and certificate"),
+            Ok(()) => {
+                tracing::info!("configuration reloaded: accounts and certificate");
+                true
+            }
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let told = "the configuration is refused; the old accounts stay, and the old certificate";
                 tracing::error!(%error, cause, "{told}");
+                false
             }
         }
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{ClientWrapper as Client, Object, Pool};
 
 pub use address::Address;
 
@@ -83,6 +83,11 @@ impl Postgres {
         let pool = connections::pool(address)?;
         let bytewise = connections::examine(&pool).await?;
         Ok(Self { pool, patience, fence: true, bytewise, counts: Arc::default() })
+    }
+
+    /// A connection of its own.
+    pub(super) async fn connection(&self) -> Result<Client> {
+        connections::take(&self.pool).await.map(Object::take)
     }
 
     /// From now on without the fence, if so it shall be.

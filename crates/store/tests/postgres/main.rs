@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what a test calls may panic like the test itself")]
 
 mod away;
+#[expect(dead_code, reason = "others use the rest")]
 #[path = "../it/postgres.rs"]
 mod postgres;
 #[expect(dead_code, reason = "others use the rest")]
 mod proxy;
 mod server;
 mod transactions;
+mod transfer;
 
 use calotype_store::db::postgres::Address;
 use calotype_store::db::{Db, Options, Place, Result};

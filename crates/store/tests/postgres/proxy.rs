@@ -23,6 +23,7 @@ struct State {
     /// New connections are closed at once.
     closed: AtomicBool,
     trips: AtomicUsize,
+    bytes: AtomicUsize,
     connections: Mutex<Vec<AbortHandle>>,
 }
 
@@ -61,6 +62,11 @@ impl Proxy {
     /// How often something was sent to the database after it had answered, or for the first time.
     pub fn trips(&self) -> usize {
         self.state.trips.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went either way.
+    pub fn bytes(&self) -> usize {
+        self.state.bytes.load(Ordering::SeqCst)
     }
 
     /// Hands nothing on any more, or everything again.
@@ -103,6 +109,7 @@ async fn hand_on(mut client: TcpStream, mut database: TcpStream, state: Arc<Stat
         while state.held.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        state.bytes.fetch_add(bytes.len(), Ordering::SeqCst);
         if bytes.is_empty() || to.write_all(bytes).await.is_err() {
             return;
         }

@@ -83,6 +83,7 @@ async fn whoever_locks_a_row_alone_sees_what_the_one_before_has_done() {
     // The look is on its way before the change.
     let (seen, ()) = tokio::join!(biased; look, change);
     assert_eq!(seen, "after");
+    drop(second);
 
     let (mut one, mut two) = (db.begin().await.unwrap(), other.begin().await.unwrap());
     for tx in [&mut one, &mut two] {

@@ -277,11 +277,25 @@ fn columns(database: &Connection) -> rusqlite::Result<BTreeSet<String>> {
 
 /// The columns that the tables of this version have.
 fn expected_columns(version: i64) -> rusqlite::Result<BTreeSet<String>> {
+    columns(&empty(version)?)
+}
+
+/// The tables of this program, each with its columns, separated by commas.
+pub(in crate::db) fn tables() -> rusqlite::Result<Vec<(String, String)>> {
+    let empty = empty(migrations::newest())?;
+    let mut statement = empty.prepare(
+        "SELECT t.name, group_concat(c.name, ', ') FROM sqlite_schema t JOIN pragma_table_info(t.name) c \
+         WHERE t.type = 'table' GROUP BY t.name",
+    )?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn empty(version: i64) -> rusqlite::Result<Connection> {
     let empty = Connection::open_in_memory()?;
     for script in migrations::scripts(version) {
         empty.execute_batch(script)?;
     }
-    columns(&empty)
+    Ok(empty)
 }
 
 /// Moves the log of a database into it, so that it is one file, and waits for processes that are about to leave it.
