@@ -11,6 +11,7 @@ mod address;
 mod connections;
 mod errors;
 mod exchange;
+pub(super) mod nul;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

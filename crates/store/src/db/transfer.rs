@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::postgres::nul::STAND_IN;
 use super::postgres::{Address, Postgres};
 use super::sqlite::files;
 use super::{CommitMode, Db, Options, Place, StoreError};
@@ -188,6 +189,7 @@ fn escape(text: &[u8], line: &mut Vec<u8>) {
             b'\t' => line.extend(b"\\t"),
             b'\n' => line.extend(b"\\n"),
             b'\r' => line.extend(b"\\r"),
+            b'\0' => line.extend(STAND_IN.encode_utf8(&mut [0; 4]).as_bytes()),
             other => line.push(*other),
         }
     }

@@ -48,7 +48,7 @@ async fn a_nonce_is_spent_once_per_key() {
     for other in [nonce("k", "N", 10), nonce("K", "n", 10), nonce("kn", "", 10), nonce("", "kn", 10)] {
         assert!(spend(&test.db, &other).await, "{other:?}");
     }
-    for odd in ["", "\u{955c}", "'; --", "%"] {
+    for odd in ["", "\u{955c}", "'; --", "%", "a\u{0}b"] {
         assert!(spend(&test.db, &nonce("k", odd, 20)).await, "{odd:?}");
         assert!(!spend(&test.db, &seen_again(&nonce("k", odd, 20))).await, "{odd:?}");
     }

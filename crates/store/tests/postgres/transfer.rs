@@ -13,7 +13,7 @@ use crate::{open, schema};
 const ROWS: i64 = 20_000;
 const PUT: &str = "INSERT INTO templates (id, owner, image_id, name, details, created_ms, modified_ms) \
                    VALUES ($1, 'o', $2, $3, '{}', $4, $5)";
-const ODD: [&str; 8] = ["", "\\", "\\N", "\\.", "a\tb\nc\rd", "\u{955c}\u{1f4f7}", "'; --", "NULL"];
+const ODD: [&str; 8] = ["", "\\", "\\N", "\\.", "a\tb\nc\rd", "\u{955c}\u{1f4f7}", "'; --", "a\0b"];
 
 /// A file with odd texts, nothing, and numbers of every size.
 async fn filled() -> (TempDir, PathBuf) {

@@ -13,6 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::super::{Cell, Result, Row, StoreError, Value};
 use super::connections;
 use super::errors::{self, failed, unavailable};
+use super::nul;
 
 /// A statement to be carried out.
 pub(super) struct Order {
@@ -69,7 +70,7 @@ impl Order {
         });
         let owned = |value: &Value<'_>| -> Box<dyn ToSql + Sync + Send> {
             match value {
-                Value::Text(text) => Box::new(text.map(str::to_owned)),
+                Value::Text(text) => Box::new(text.map(nul::hidden)),
                 Value::Integer(number) => Box::new(*number),
             }
         };
@@ -141,7 +142,7 @@ fn row(row: &tokio_postgres::Row) -> Result<Row> {
             Type::BOOL => {
                 row.try_get::<_, Option<bool>>(at).map(|flag| flag.map(i64::from).map(Cell::Integer))
             }
-            _ => row.try_get::<_, Option<String>>(at).map(|text| text.map(Cell::Text)),
+            _ => row.try_get::<_, Option<&str>>(at).map(|text| text.map(nul::shown).map(Cell::Text)),
         };
         cell.map(|cell| cell.unwrap_or(Cell::Null)).map_err(|error| StoreError::Corrupt(error.to_string()))
     };
