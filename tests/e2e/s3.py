@@ -46,6 +46,8 @@ class Node:
         settings = {"MINIO_ROOT_USER": KEY_ID, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"}
         # Several drives may be folders of one disk only where nobody relies on them.
         settings["MINIO_CI_CD"] = "1"
+        # In a container it would wait for names that are not of this machine.
+        settings["_MINIO_SERVER_LOCAL"] = f"127.0.0.1:{self.port}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | settings)
 

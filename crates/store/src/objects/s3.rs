@@ -22,10 +22,12 @@ use serde::Deserialize;
 use super::{ObjectError, S3Location};
 use transport::Transport;
 
-/// How often a request is sent again that failed quickly, and how long after the first time. One that hung is
-/// not: the workers try again, later and later.
+/// How often a request is sent again that failed quickly, and how often a read that breaks off goes on where it
+/// was. A call that hung is not sent again: the workers try again, later and later.
 const RETRIES_MAX: usize = 3;
-const RETRY_WITHIN: Duration = Duration::from_secs(5);
+
+/// Not a limit of its own: a read may break off long after it was begun.
+const RETRY_WITHIN: Duration = Duration::from_hours(24);
 
 /// The pauses before that.
 const BACKOFF: BackoffConfig =

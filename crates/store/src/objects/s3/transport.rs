@@ -52,6 +52,9 @@ impl Transport {
             for certificate in CertificateDer::pem_file_iter(ca).map_err(failed)? {
                 roots.add(certificate.map_err(failed)?).map_err(failed)?;
             }
+            if roots.is_empty() {
+                return Err(failed(format!("there is no certificate in {}", ca.display())));
+            }
         } else {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
@@ -136,9 +139,10 @@ fn watched(body: Incoming) -> HttpResponseBody {
     HttpResponseBody::new(StreamBody::new(frames.into_stream()))
 }
 
+/// A failure that is not tried again at once.
 fn still() -> HttpError {
     let text = format!("no byte moved within {STILL_MAX:?}");
-    HttpError::new(HttpErrorKind::Timeout, std::io::Error::new(ErrorKind::TimedOut, text))
+    HttpError::new(HttpErrorKind::Unknown, std::io::Error::new(ErrorKind::TimedOut, text))
 }
 
 /// Keeps what the error came from in its text, where nothing else would show it.
