@@ -56,7 +56,7 @@ impl Between {
                 let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
                 let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 std::thread::spawn(move || {
-                    pump(from, to, &AtomicU64::new(u64::MAX), &AtomicBool::new(false))
+                    pump(from, to, &AtomicU64::new(u64::MAX), &AtomicBool::new(false));
                 });
                 let (answers, ends) = (Arc::clone(&answers), Arc::clone(&ends));
                 std::thread::spawn(move || pump(server, client, &answers, &ends));
