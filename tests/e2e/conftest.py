@@ -100,10 +100,12 @@ def private(tmp_path):
     """Makes worlds on servers of their own, which a test may stop, kill and start again."""
     servers = []
 
-    def make(users=None, **timing):
+    def make(users=None, config="", **timing):
         [pair] = pairs(1, users or {})
-        server = Server(tmp_path / f"server-{len(servers)}", pair, **timing).start()
+        server = Server(tmp_path / f"server-{len(servers)}", pair, **timing)
+        server.more_config = config
         servers.append(server)
+        server.start()
         return World(server, pair)
 
     yield make

@@ -99,6 +99,8 @@ class Server:
     # Variables that the process gets besides those of the tests, and further words of its command line.
     environment = {}
     arguments = ()
+    # More of the configuration, from the next start or command on.
+    more_config = ""
 
     def __init__(self, folder, accounts, image="0s", instance="0s"):
         self.folder = Path(folder)
@@ -121,7 +123,7 @@ class Server:
         for account in self.accounts:
             lines += account.toml()
         path = self.folder / "calotype.toml"
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join(lines) + "\n" + self.more_config)
         return path
 
     def start(self):
@@ -210,7 +212,8 @@ class Server:
     def command(self, name, *arguments, timeout_s=120):
         """Runs a command of the binary on this server's folder, beside it or alone, and gives how it ended."""
         command = [BINARY, name, "--config", self.write_config(), "--data", self.data, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=clean_environment())
+        environment = clean_environment() | self.environment
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment)
 
     def object(self, holder):
         """The one file that holds the bytes of an image or a snapshot."""

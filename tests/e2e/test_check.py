@@ -35,18 +35,6 @@ def home(server, region="cn-beijing"):
     return server.data / "objects" / region
 
 
-def configure(server, lines):
-    """Puts more lines at the end of the configuration, from the next start or command on."""
-    write = server.write_config
-
-    def write_more():
-        path = write()
-        path.write_text(path.read_text() + lines)
-        return path
-
-    server.write_config = write_more
-
-
 def test_a_sound_server_is_clean_and_its_regions_are_told(private):
     world = private()
     image = world.owner.import_image()
@@ -107,7 +95,7 @@ def test_findings_are_told_changed_by_nothing_but_repair_and_then_gone(private):
 def test_lost_bytes_come_back_from_another_region_while_the_server_runs(private):
     server = private().server
     # A system image of App Streaming is in every region.
-    configure(server, "[[public_image]]\nid = 'desktop'\napi = 'appstreaming'\n")
+    server.more_config = "[[public_image]]\nid = 'desktop'\napi = 'appstreaming'\n"
     server.restart()
     rows = "SELECT * FROM replicas WHERE holder_id LIKE 'desktop%' AND state = 'available' ORDER BY region"
     wait("the system image", lambda: len(server.query(rows)) == 4)
@@ -206,7 +194,7 @@ def test_memory_is_neither_clean_nor_broken(private):
     world = private()
     server = world.server
     assert server.stop() == 0
-    configure(server, "[[region]]\nid = 'cn-beijing'\n[[region]]\nid = 'cn-memory'\nobjects = 'memory:'\n")
+    server.more_config = "[[region]]\nid = 'cn-beijing'\n[[region]]\nid = 'cn-memory'\nobjects = 'memory:'\n"
     status, report = found(server)
     assert (status, report["regions"]["cn-memory"]) == (
         2,

@@ -5,6 +5,7 @@
 
 mod exposure;
 mod file;
+mod places;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use calotype_core::ids::RegionId;
 use calotype_core::image::Product;
 use calotype_store::db::Place;
 use calotype_store::db::postgres::Address;
-use calotype_store::objects::{Location, is_bucket_name};
+use calotype_store::objects::Location;
 use jiff::SignedDuration;
 
 use crate::identity::Identity;
@@ -169,7 +170,8 @@ impl Config {
 
     fn of(mut file: file::File) -> Result<Self, ConfigError> {
         let data = PathBuf::from(file.data.take().unwrap_or_else(|| "calotype-data".to_owned()));
-        let regions = regions(std::mem::take(&mut file.region), &data)?;
+        let s3 = places::s3(std::mem::take(&mut file.s3))?;
+        let regions = places::regions(std::mem::take(&mut file.region), &data, &s3)?;
         Ok(Self {
             listen: parsed(
                 file.listen.as_deref(),
@@ -181,7 +183,7 @@ impl Config {
             throttling: exposure::throttling(&file.throttling)?,
             metadata: metadata(&file.metadata, &data)?,
             metadata_ca: file.metadata.ca.take(),
-            buckets: buckets(std::mem::take(&mut file.bucket), &regions)?,
+            buckets: places::buckets(std::mem::take(&mut file.bucket), &regions, &s3)?,
             ens_regions: ens_regions(std::mem::take(&mut file.ens_region)),
             public_images: public_images(file.public_image.take())?,
             settings: Settings {
@@ -256,49 +258,6 @@ pub fn place(url: &str, ca: Option<&str>, connections: Option<&str>) -> Result<P
 
 /// The most connections that one server keeps to its database.
 const CONNECTIONS_MAX: usize = 1_000;
-
-fn regions(entries: Vec<file::Region>, data: &Path) -> Result<Vec<(RegionId, Location)>, ConfigError> {
-    let mut regions: Vec<(RegionId, Location)> = Vec::new();
-    let entries = if entries.is_empty() { file::default_regions() } else { entries };
-    for entry in entries {
-        let id = RegionId::parse(&entry.id)
-            .map_err(|_| ConfigError::new("region.id must be letters, digits and hyphens"))?;
-        if regions.iter().any(|(other, _)| *other == id) {
-            return Err(ConfigError::new(format!("region {id} is there twice")));
-        }
-        let location = match entry.objects {
-            Some(text) => parsed(Some(&text), &format!("region {id}: objects"), "", "file:PATH or memory:")?,
-            None => Location::File(data.join("objects").join(id.as_str())),
-        };
-        regions.push((id, location));
-    }
-    Ok(regions)
-}
-
-fn buckets(
-    entries: Vec<file::Bucket>,
-    regions: &[(RegionId, Location)],
-) -> Result<BTreeMap<String, BucketConfig>, ConfigError> {
-    let mut buckets = BTreeMap::new();
-    for entry in entries {
-        let name = entry.name;
-        if !is_bucket_name(&name) {
-            return Err(ConfigError::new(
-                "bucket.name must be 3 to 63 lower-case letters, digits and hyphens",
-            ));
-        }
-        let region = RegionId::trusted(entry.region);
-        if !regions.iter().any(|(id, _)| *id == region) {
-            return Err(ConfigError::new(format!("bucket {name}: region is none of the configured ones")));
-        }
-        let key = format!("bucket {name}: objects");
-        let location = parsed(Some(&entry.objects), &key, "", "file:PATH or memory:")?;
-        if buckets.insert(name.clone(), BucketConfig { region, location }).is_some() {
-            return Err(ConfigError::new(format!("bucket {name} is there twice")));
-        }
-    }
-    Ok(buckets)
-}
 
 fn ens_regions(entries: Vec<file::EnsRegionEntry>) -> Vec<EnsRegion> {
     let entries = if entries.is_empty() { file::default_ens_regions() } else { entries };

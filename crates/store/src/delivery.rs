@@ -67,7 +67,8 @@ pub async fn deliver(
     progress: &Progress,
 ) -> Result<(), DeliveryError> {
     let source = region.open_replica(&origin.key).await.map_err(DeliveryError::Source)?;
-    let mut delivery = bucket.deliver(object, attempt).await.map_err(DeliveryError::Bucket)?;
+    let size_bytes = origin.bytes.size_bytes;
+    let mut delivery = bucket.deliver(object, size_bytes, attempt).await.map_err(DeliveryError::Bucket)?;
     let copied = async {
         let mut parts = source.into_stream();
         let (mut digest, mut seen_bytes) = (Context::new(&SHA256), 0);
@@ -77,7 +78,7 @@ pub async fn deliver(
             digest.update(&part);
             delivery.put(part).await.map_err(DeliveryError::Bucket)?;
         }
-        let whole = seen_bytes == origin.bytes.size_bytes;
+        let whole = seen_bytes == size_bytes;
         let is_right = whole && hex(digest.finish().as_ref()) == origin.bytes.sha256;
         if is_right { Ok(()) } else { Err(DeliveryError::Damaged) }
     };

@@ -15,12 +15,6 @@ use crate::objects::{ObjectError, ObjectKey, Objects, Upload};
 /// The largest object that is taken, in bytes.
 pub const OBJECT_BYTES_MAX: u64 = 4 << 40;
 
-/// Bytes in one part of an upload.
-const PART_BYTES: usize = 4 << 20;
-
-/// Parts of one upload that are on the way at once.
-const PARTS_MAX: usize = 2;
-
 /// Bytes in a GiB.
 const GIB: u64 = 1 << 30;
 
@@ -196,7 +190,7 @@ async fn write(
     key: &ObjectKey,
     progress: &Progress,
 ) -> Result<String, FillError> {
-    let mut upload = target.upload(key, PART_BYTES).await.map_err(FillError::writing)?;
+    let mut upload = target.upload(key, size_bytes).await.map_err(FillError::writing)?;
     match pump(parts, size_bytes, &mut upload, progress).await {
         Ok(sha256) => {
             upload.finish().await.map_err(FillError::writing)?;
@@ -223,7 +217,7 @@ async fn pump(
         seen_bytes += part.len() as u64;
         progress.set(seen_bytes);
         digest.update(&part);
-        upload.put(part, PARTS_MAX).await.map_err(FillError::writing)?;
+        upload.put(part).await.map_err(FillError::writing)?;
     }
     if seen_bytes != size_bytes {
         return Err(FillError::Refused(format!(

@@ -2,8 +2,13 @@
 
 mod delivery;
 mod entries;
+mod erasing;
+mod error;
 mod identity;
+mod location;
+mod parts;
 mod places;
+mod s3;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,13 +19,22 @@ use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
 
 use crate::seam::{Effect, MaybeSeam, ObjectAction, Step, meet};
 
 pub use entries::{Entry, EntryName};
+pub use error::ObjectError;
 pub use identity::MARKER;
+pub use location::{Location, NotALocation, S3Key, S3Location, S3Settings};
 pub use places::{Bucket, Places, is_bucket_name};
+
+use erasing::remove_file;
+use error::{away, failed};
+use parts::Parts;
+
+/// Bytes that are written at once where a store has no wish of its own.
+const PART_BYTES: usize = 4 << 20;
 
 /// The key of an object in a region's store. Made by the server from ids, never from a request, and
 /// never used twice: a late erase cannot hit new bytes.
@@ -51,38 +65,12 @@ impl ObjectKey {
     }
 }
 
-/// Where a store keeps its objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A folder.
-    File(PathBuf),
-    /// The memory of this process.
-    Memory,
-}
-
-/// The text is not a location.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a place for objects is file:PATH or memory:")]
-pub struct NotALocation;
-
-impl std::str::FromStr for Location {
-    type Err = NotALocation;
-
-    fn from_str(text: &str) -> Result<Self, NotALocation> {
-        match text.split_once(':') {
-            Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
-            Some(("memory", "")) => Ok(Self::Memory),
-            _ => Err(NotALocation),
-        }
-    }
-}
-
 /// A store of objects, of a region or a bucket.
 #[derive(Clone)]
 pub struct Objects {
+    location: Location,
     /// Opened when it is used first: a folder need not be there before.
-    store: Arc<OnceLock<Arc<dyn ObjectStore>>>,
-    folder: Option<PathBuf>,
+    opened: Arc<OnceLock<Opened>>,
     /// What the store must be marked with; see [`MARKER`].
     token: Option<Arc<str>>,
     place: Arc<str>,
@@ -91,10 +79,29 @@ pub struct Objects {
 
 impl fmt::Debug for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.folder {
-            Some(folder) => write!(f, "Folder({})", folder.display()),
-            None => f.write_str("Memory"),
-        }
+        self.location.fmt(f)
+    }
+}
+
+/// What a store is used through.
+struct Opened {
+    store: Arc<dyn ObjectStore>,
+    /// Where uploads that were never ended lie, if not among the objects.
+    uploads: Option<s3::Uploads>,
+}
+
+impl Opened {
+    fn at(location: &Location) -> Result<Self, ObjectError> {
+        let store: Arc<dyn ObjectStore> = match location {
+            Location::Memory => Arc::new(InMemory::new()),
+            // Written objects are synced, so that a row never says more than the disk has.
+            Location::File(folder) => Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)),
+            Location::S3(location) => {
+                let (store, uploads) = s3::open(location)?;
+                return Ok(Self { store, uploads: Some(uploads) });
+            }
+        };
+        Ok(Self { store, uploads: None })
     }
 }
 
@@ -105,48 +112,6 @@ struct Lost(bool);
 impl Lost {
     fn or<T>(self, answer: T) -> Result<T, ObjectError> {
         if self.0 { Err(away()) } else { Ok(answer) }
-    }
-}
-
-fn away() -> ObjectError {
-    ObjectError::Failed(object_store::Error::Generic { store: "seam", source: "injected".into() })
-}
-
-/// A store refused or failed. The source may name paths: for logs only.
-#[derive(Debug, thiserror::Error)]
-pub enum ObjectError {
-    /// There is no such object.
-    #[error("there is no such object")]
-    NotFound,
-    /// The store did not do it now; it may later.
-    #[error("the store of objects failed")]
-    Failed(#[source] object_store::Error),
-    /// What is there now is not the store; it may be back later.
-    #[error("the store of the region is away: it has no marker; is its disk mounted?")]
-    Unmarked,
-    /// What is there now is another store.
-    #[error("the store of the region is away: what is there is marked as another one")]
-    Foreign,
-}
-
-impl ObjectError {
-    /// Whether the same call may succeed later.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::NotFound => false,
-            Self::Failed(_) | Self::Unmarked | Self::Foreign => true,
-        }
-    }
-}
-
-impl From<object_store::Error> for ObjectError {
-    fn from(error: object_store::Error) -> Self {
-        if matches!(error, object_store::Error::NotFound { .. }) {
-            Self::NotFound
-        } else {
-            Self::Failed(error)
-        }
     }
 }
 
@@ -164,21 +129,19 @@ impl Objects {
     /// A region's store, which need not be there: each call finds out.
     #[must_use]
     pub fn at(location: &Location) -> Self {
-        match location {
-            Location::Memory => Self::over(Some(Arc::new(InMemory::new())), None),
-            Location::File(folder) => Self::over(None, Some(folder.clone())),
-        }
+        let opened = Arc::new(OnceLock::new());
+        Self { location: location.clone(), opened, token: None, place: Arc::from(""), seam: None }
     }
 
-    /// Makes the folder, if it does not exist, and opens it.
+    /// Makes the folder, if it does not exist, and opens it. A bucket of an S3 store is not made.
     ///
     /// # Errors
     /// [`ObjectError::Failed`] if that cannot be done.
     pub fn make(&self) -> Result<(), ObjectError> {
-        if let Some(folder) = &self.folder {
+        if let Some(folder) = self.folder() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        self.store().map(drop)
+        self.opened().map(drop)
     }
 
     /// Opens a folder that must exist.
@@ -186,24 +149,33 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`] if it does not.
     pub fn open_existing(folder: &Path) -> Result<Self, ObjectError> {
-        let objects = Self::over(None, Some(folder.to_owned()));
-        objects.store()?;
+        let objects = Self::at(&Location::File(folder.to_owned()));
+        objects.opened()?;
         Ok(objects)
     }
 
-    fn over(store: Option<Arc<dyn ObjectStore>>, folder: Option<PathBuf>) -> Self {
-        let store = Arc::new(store.map_or_else(OnceLock::new, OnceLock::from));
-        Self { store, folder, token: None, place: Arc::from(""), seam: None }
+    fn folder(&self) -> Option<&PathBuf> {
+        match &self.location {
+            Location::File(folder) => Some(folder),
+            Location::Memory | Location::S3(_) => None,
+        }
+    }
+
+    fn opened(&self) -> Result<&Opened, ObjectError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = Opened::at(&self.location)?;
+        Ok(self.opened.get_or_init(|| opened))
     }
 
     fn store(&self) -> Result<&dyn ObjectStore, ObjectError> {
-        if let (None, Some(folder)) = (self.store.get(), &self.folder) {
-            // Written objects are synced, so that a row never says more than the disk has.
-            let opened: Arc<dyn ObjectStore> =
-                Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
-            self.store.get_or_init(|| opened);
-        }
-        self.store.get().map(AsRef::as_ref).ok_or_else(away)
+        Ok(&*self.opened()?.store)
+    }
+
+    /// The uploads that were never ended, if the store has such.
+    fn uploads(&self) -> Result<Option<&s3::Uploads>, ObjectError> {
+        Ok(self.opened()?.uploads.as_ref())
     }
 
     /// The same store behind a seam, under the name that the seam hears.
@@ -230,7 +202,11 @@ impl Objects {
     pub async fn get(&self, object: &str) -> Result<GetResult, ObjectError> {
         self.meet(ObjectAction::Read, object).await?;
         let path = ObjectPath::parse(object).map_err(|_| ObjectError::NotFound)?;
-        if let Some(folder) = &self.folder {
+        if path.is_root() {
+            // An S3 store would take this for a question about the bucket.
+            return Err(ObjectError::NotFound);
+        }
+        if let Some(folder) = self.folder() {
             // Such names are uploads that are not finished, which the store does not show.
             if is_unfinished(object) {
                 return Err(ObjectError::NotFound);
@@ -273,45 +249,21 @@ impl Objects {
         Ok(self.store()?.get_opts(&key.path(), options).await?.bytes().await?)
     }
 
-    pub(crate) async fn upload(&self, key: &ObjectKey, part_bytes: usize) -> Result<Upload, ObjectError> {
+    /// Begins to write an object of so many bytes.
+    pub(crate) async fn upload(&self, key: &ObjectKey, size_bytes: u64) -> Result<Upload, ObjectError> {
         self.meet(ObjectAction::Write, &key.0).await?;
         self.verify().await?;
-        let upload = self.store()?.put_multipart(&key.path()).await?;
-        let parts = WriteMultipart::new_with_chunk_size(upload, part_bytes);
+        let parts = self.parts(&key.path(), size_bytes).await?;
         Ok(Upload { objects: self.clone(), key: key.clone(), parts })
     }
 
-    /// Erases an object and what an interrupted upload of it left; one that is not there is erased
-    /// already.
-    ///
-    /// # Errors
-    /// [`ObjectError::Failed`].
-    pub async fn erase(&self, key: &ObjectKey) -> Result<(), ObjectError> {
-        let Some(lost) = self.meet(ObjectAction::Erase, &key.0).await? else { return Ok(()) };
-        match self.store()?.delete(&key.path()).await.map_err(ObjectError::from) {
-            Ok(()) | Err(ObjectError::NotFound) => {}
-            Err(error) => return Err(error),
-        }
-        if let Some(folder) = &self.folder {
-            // The store writes KEY#1 and renames it at the end; a killed process leaves it, and the
-            // store hides it from every listing.
-            remove_file(folder.join(format!("{}#1", key.0))).await?;
-        }
-        lost.or(())
-    }
-
-    /// Makes erasures durable, where the store does not do so by itself, and makes sure that it was the
-    /// right store that did not have what was erased already.
-    ///
-    /// # Errors
-    /// [`ObjectError`], never [`ObjectError::NotFound`].
-    pub async fn sync(&self) -> Result<(), ObjectError> {
-        self.meet(ObjectAction::Sync, "").await?;
-        if let Some(folder) = self.folder.clone() {
-            let synced = tokio::task::spawn_blocking(move || std::fs::File::open(folder)?.sync_all()).await;
-            synced.map_err(|source| object_store::Error::JoinError { source })?.map_err(failed)?;
-        }
-        self.verify().await
+    async fn parts(&self, path: &ObjectPath, size_bytes: u64) -> Result<Parts, ObjectError> {
+        let part_bytes = match &self.location {
+            Location::S3(_) => usize::try_from(s3::part_bytes(size_bytes)).unwrap_or(usize::MAX),
+            Location::File(_) | Location::Memory => PART_BYTES,
+        };
+        let upload = self.store()?.put_multipart(path).await.map_err(ObjectError::writing)?;
+        Ok(Parts::new(upload, part_bytes))
     }
 
     /// Counts the objects of a store and their bytes.
@@ -324,35 +276,21 @@ impl Objects {
             let counts = !identity::is_marker(object.location.as_ref());
             Ok(if counts { (count + 1, bytes + object.size) } else { (count, bytes) })
         });
-        Ok(sum.await?)
+        sum.await.map_err(ObjectError::writing)
     }
-}
-
-/// Removes a file; one that is not there is removed already.
-async fn remove_file(path: PathBuf) -> Result<(), ObjectError> {
-    match tokio::fs::remove_file(path).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn failed(source: std::io::Error) -> ObjectError {
-    ObjectError::Failed(object_store::Error::Generic { store: "folder", source: source.into() })
 }
 
 /// An object that is being written, part by part.
 pub(crate) struct Upload {
     objects: Objects,
     key: ObjectKey,
-    parts: WriteMultipart,
+    parts: Parts,
 }
 
 impl Upload {
-    /// Writes more bytes, as soon as no more than `parts_max` parts are on the way.
-    pub(crate) async fn put(&mut self, bytes: bytes::Bytes, parts_max: usize) -> Result<(), ObjectError> {
-        self.parts.wait_for_capacity(parts_max).await?;
-        self.parts.put(bytes);
-        Ok(())
+    /// Writes more bytes, as soon as there is room for them.
+    pub(crate) async fn put(&mut self, bytes: bytes::Bytes) -> Result<(), ObjectError> {
+        self.parts.put(bytes).await
     }
 
     /// Ends the object: it is there, whole, from now on.
@@ -366,7 +304,7 @@ impl Upload {
 
     /// Gives the object up. What is left of it is erased with its key.
     pub(crate) async fn abort(self) {
-        drop(self.parts.abort().await);
+        self.parts.abort().await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod postgres;
+mod s3;
 mod sim;
 mod test;
 mod tidy;
@@ -15,6 +16,8 @@ cargo xtask check    formatting, lints and tidy
 cargo xtask tidy     the rules of the source that no compiler knows
 cargo xtask kill     the long form of the kill test: 500 kills
 cargo xtask race     the long form of the race test: 20,000 rounds
+cargo xtask s3       the long form of the S3 test: three S3 servers, killed in turn
+cargo xtask s3-server    build the S3 server that the tests start, and print its path
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask bless    write the generated documents anew
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["kill"] => test::kill(),
         ["race"] => test::race(),
+        ["s3"] => s3::long(),
+        ["s3-server"] => s3::server().map(|path| println!("{}", path.display())),
         ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),
         ["conformance"] => conformance::run(None),
         ["conformance", language] => conformance::run(Some(language)),

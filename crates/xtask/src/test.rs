@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::postgres::Postgres;
-use crate::{Outcome, cargo, root, run, tidy};
+use crate::{Outcome, cargo, root, run, s3, tidy};
 
 /// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails.
 pub(crate) fn all() -> Outcome {
     tidy::run()?;
-    cargo(&["test", "--workspace"], &[])?;
+    let s3_server = s3::server()?.to_string_lossy().into_owned();
+    cargo(&["test", "--workspace"], &[(s3::VARIABLE, &s3_server)])?;
     on_postgres()?;
     end_to_end(&["tests/e2e"], &[])
 }
@@ -43,13 +44,14 @@ pub(crate) fn binary() -> Result<PathBuf, String> {
 }
 
 /// Runs end-to-end tests against the binary.
-fn end_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+pub(crate) fn end_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     let binary = binary()?;
     let python = virtualenv()?;
     run(Command::new(python)
         .args(["-m", "pytest", "--quiet"])
         .args(arguments)
         .env("CALOTYPE_BIN", binary)
+        .env(s3::VARIABLE, s3::server()?)
         // A proxy must not stand between the clients and the server on this machine.
         .env("NO_PROXY", "127.0.0.1")
         .envs(environment.iter().copied()))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use calotype_core::ids::RegionId;
 use calotype_store::db::{Db, StoreError};
@@ -11,6 +12,9 @@ use calotype_store::{replicas, stores};
 
 use super::OpenError;
 use crate::config::Config;
+
+/// How long a start waits for the regions, all at once.
+const LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// Makes the data folder and locks it: two processes must never use one.
 ///
@@ -70,17 +74,26 @@ pub(super) async fn places(config: &Config, db: &Db, fresh: &str) -> Result<Plac
         let objects = stores::claim(db, &installation, region, &Objects::at(location))
             .await
             .map_err(|source| OpenError::Region { region: region.clone(), source })?;
-        if let Err(error) = objects.verify().await {
-            tracing::warn!(%region, %error, cause = ?std::error::Error::source(&error), "a region is away");
-        }
         places.regions.insert(region.clone(), objects);
     }
+    futures::future::join_all(places.regions.iter().map(|(region, objects)| look(region, objects))).await;
     for (name, bucket) in &config.buckets {
         let objects = Objects::open(&bucket.location)
             .map_err(|source| OpenError::Objects { what: format!("bucket {name}"), source })?;
         places.buckets.insert(name.clone(), Bucket { region: Some(bucket.region.clone()), objects });
     }
     Ok(places)
+}
+
+/// Tells of a region that is away, if that shows soon; nobody waits for one that gives no answer.
+async fn look(region: &RegionId, objects: &Objects) {
+    match tokio::time::timeout(LOOK_MAX, objects.verify()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%region, %error, cause = ?std::error::Error::source(&error), "a region is away");
+        }
+        Err(_) => tracing::warn!(%region, "a region gives no answer"),
+    }
 }
 
 /// The regions that are configured, and those that were and still have work: it is tried, and seen to fail.

@@ -201,9 +201,12 @@ impl<'a> Look<'a> {
             Ok(_) => None,
             Err(ObjectError::NotFound) => Some(Trouble::Missing),
             // Whether the store is away altogether shows in the end.
-            Err(ObjectError::Failed(_) | ObjectError::Unmarked | ObjectError::Foreign) => {
-                Some(Trouble::Unreadable)
-            }
+            Err(
+                ObjectError::Failed(_)
+                | ObjectError::Denied(_)
+                | ObjectError::Unmarked
+                | ObjectError::Foreign,
+            ) => Some(Trouble::Unreadable),
         }
     }
 

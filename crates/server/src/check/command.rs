@@ -84,10 +84,10 @@ async fn places(config: &Config, db: &Db, arguments: Arguments) -> Result<(Place
             (Location::Memory, _) => {
                 options.unseen.insert(region.clone(), "it is in the memory of the server");
             }
-            (Location::File(_), Some(token)) => {
+            (Location::File(_) | Location::S3(_), Some(token)) => {
                 places.regions.insert(region.clone(), Objects::at(location).marked(&token));
             }
-            (Location::File(_), None) => {
+            (Location::File(_) | Location::S3(_), None) => {
                 options.unseen.insert(region.clone(), "it was never used");
             }
         }

@@ -18,6 +18,7 @@ pub(super) struct File {
     pub tls: Tls,
     pub throttling: Throttling,
     pub metadata: Metadata,
+    pub s3: S3,
     pub deletion: Deletion,
     pub timing: Timing,
     pub region: Vec<Region>,
@@ -29,7 +30,7 @@ pub(super) struct File {
 
 impl File {
     /// The single values, each with its environment variable.
-    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 16] {
+    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 20] {
         [
             ("CALOTYPE_LISTEN", &mut self.listen),
             ("CALOTYPE_INSECURE_HTTP", &mut self.insecure_http),
@@ -44,6 +45,10 @@ impl File {
             ("CALOTYPE_METADATA_URL", &mut self.metadata.url),
             ("CALOTYPE_METADATA_CA", &mut self.metadata.ca),
             ("CALOTYPE_METADATA_CONNECTIONS", &mut self.metadata.connections),
+            ("CALOTYPE_S3_ACCESS_KEY_ID", &mut self.s3.access_key_id),
+            ("CALOTYPE_S3_ACCESS_KEY_SECRET", &mut self.s3.access_key_secret),
+            ("CALOTYPE_S3_REGION", &mut self.s3.region),
+            ("CALOTYPE_S3_CA", &mut self.s3.ca),
             ("CALOTYPE_DELETION_GRACE", &mut self.deletion.grace),
             ("CALOTYPE_TIMING_IMAGE", &mut self.timing.image),
             ("CALOTYPE_TIMING_INSTANCE", &mut self.timing.instance),
@@ -93,6 +98,36 @@ pub(super) struct Metadata {
     pub connections: Option<String>,
 }
 
+/// What holds for S3 stores that do not say otherwise. Has no `Debug` of its own that would show the secret.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct S3 {
+    pub access_key_id: Option<String>,
+    pub access_key_secret: Option<String>,
+    pub region: Option<String>,
+    pub ca: Option<String>,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// The access key of one S3 store. Has no `Debug` of its own that would show the secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreKey {
+    pub id: String,
+    pub secret: String,
+}
+
+impl std::fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Deletion {
@@ -111,6 +146,7 @@ pub(super) struct Timing {
 pub(super) struct Region {
     pub id: String,
     pub objects: Option<String>,
+    pub access_key: Option<StoreKey>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,6 +155,7 @@ pub(super) struct Bucket {
     pub name: String,
     pub region: String,
     pub objects: String,
+    pub access_key: Option<StoreKey>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,7 +280,7 @@ pub(super) fn read(path: &Path) -> Result<File, ConfigError> {
 
 pub(super) fn default_regions() -> Vec<Region> {
     ["cn-hangzhou", "cn-shanghai", "cn-beijing", "ap-southeast-1"]
-        .map(|id| Region { id: id.to_owned(), objects: None })
+        .map(|id| Region { id: id.to_owned(), objects: None, access_key: None })
         .into()
 }
 

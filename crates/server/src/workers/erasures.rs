@@ -11,7 +11,6 @@ use calotype_store::db::{Lock, StoreError};
 use calotype_store::objects::{ObjectError, Objects};
 use calotype_store::replicas::{self, EraseTask};
 use calotype_store::{deletions, images};
-use futures::StreamExt as _;
 
 use super::{is_due, lease, log_failure, named, wait};
 use crate::app::App;
@@ -20,9 +19,6 @@ use crate::metrics::{Attempt, Task};
 
 /// Replicas that are claimed at once.
 const BATCH: i64 = 64;
-
-/// Erasures in one region at once.
-const CONCURRENCY: usize = 16;
 
 /// How long a region may take over a batch before the batch counts as failed. Well within the lease.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(45);
@@ -113,17 +109,22 @@ async fn erase(objects: &Objects, tasks: &[EraseTask]) -> Vec<Result<(), Failure
     if let Err(error) = objects.verify().await {
         return vec![Err(Failure::of(&error)); tasks.len()];
     }
-    let one = async |task: &EraseTask| {
-        for key in &task.keys {
-            objects.erase(key).await.map_err(|error| Failure::of(&error))?;
-        }
-        Ok(())
-    };
-    let results: Vec<_> = futures::stream::iter(tasks.iter().map(one)).buffered(CONCURRENCY).collect().await;
+    let keys: Vec<_> = tasks.iter().flat_map(|task| task.keys.iter().cloned()).collect();
+    let results = by_task(tasks, objects.erase_all(&keys).await);
     match objects.sync().await {
         Ok(()) => results,
         Err(error) => vec![Err(Failure::of(&error)); tasks.len()],
     }
+}
+
+/// The first failure of each task, from the results of all its keys.
+fn by_task(tasks: &[EraseTask], results: Vec<Result<(), ObjectError>>) -> Vec<Result<(), Failure>> {
+    let mut results = results.into_iter();
+    let one = |task: &EraseTask| {
+        let own: Vec<_> = results.by_ref().take(task.keys.len()).collect();
+        own.into_iter().collect::<Result<(), _>>().map_err(|error| Failure::of(&error))
+    };
+    tasks.iter().map(one).collect()
 }
 
 /// Records a batch in one transaction; then counts and tells what became of each task.

@@ -120,8 +120,8 @@ fn a_template_cascade_outside_the_transaction_is_found() {
 static NONCE_NOT_SPENT: Mutant = Mutant::new(
     Sabotage::Rewrite(&[Rewrite {
         of: "INSERT INTO nonces",
-        from: "ON CONFLICT DO NOTHING",
-        to: "ON CONFLICT (expires_ms, access_key_id, nonce) DO UPDATE SET nonce = excluded.nonce",
+        from: "WHERE nonces.request = excluded.request",
+        to: "",
     }]),
     &[Rule::Once],
     150,

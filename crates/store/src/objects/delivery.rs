@@ -3,18 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStoreExt as _, WriteMultipart};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-use super::{ObjectError, Objects, failed, remove_file};
+use super::{ObjectError, Objects, PART_BYTES, Parts, failed, remove_file};
 use crate::seam::ObjectAction;
-
-/// Bytes that are written at once.
-const PART_BYTES: usize = 4 << 20;
-
-/// Parts of one object that are on the way at once.
-const PARTS_MAX: usize = 2;
 
 /// An object of a bucket that is being written.
 pub(crate) struct Delivery {
@@ -27,7 +20,7 @@ enum Writing {
     /// A file beside the one that it becomes, under a name that no listing shows.
     File { file: BufWriter<File>, unfinished: Unfinished, finished: PathBuf },
     /// Parts that the store keeps apart until it is told to put them together.
-    Parts(WriteMultipart),
+    Parts(Parts),
 }
 
 /// A file that goes with whoever is writing it, until it has got its name.
@@ -54,15 +47,21 @@ impl Drop for Unfinished {
 }
 
 impl Objects {
-    /// Begins to write an object of a bucket. In a folder it is written beside its place first, under a name of
-    /// this attempt's own: what an attempt writes that was given up never gets into another one's bytes.
+    /// Begins to write an object of a bucket that has so many bytes. In a folder it is written beside its place first,
+    /// under a name of this attempt's own: what an attempt writes that was given up never gets into another one's
+    /// bytes.
     ///
     /// # Errors
     /// [`ObjectError`].
-    pub(crate) async fn deliver(&self, object: &str, attempt: u32) -> Result<Delivery, ObjectError> {
+    pub(crate) async fn deliver(
+        &self,
+        object: &str,
+        size_bytes: u64,
+        attempt: u32,
+    ) -> Result<Delivery, ObjectError> {
         self.meet(ObjectAction::Write, object).await?;
         let path = ObjectPath::parse(object).map_err(|_| ObjectError::NotFound)?;
-        let writing = if let Some(folder) = &self.folder {
+        let writing = if let Some(folder) = self.folder() {
             // A bucket that is away must not be made anew where its disk is mounted otherwise.
             fs::metadata(folder).await.map_err(failed)?;
             let finished = folder.join(path.as_ref());
@@ -73,8 +72,7 @@ impl Objects {
             let file = File::create(unfinished.path()).await.map_err(failed)?;
             Writing::File { file: BufWriter::with_capacity(PART_BYTES, file), unfinished, finished }
         } else {
-            let upload = self.store()?.put_multipart(&path).await?;
-            Writing::Parts(WriteMultipart::new_with_chunk_size(upload, PART_BYTES))
+            Writing::Parts(self.parts(&path, size_bytes).await?)
         };
         Ok(Delivery { bucket: self.clone(), object: object.to_owned(), writing })
     }
@@ -84,9 +82,10 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Failed`].
     pub async fn forget_delivery(&self, object: &str, attempt: u32) -> Result<(), ObjectError> {
-        match (&self.folder, ObjectPath::parse(object)) {
+        match (self.folder(), ObjectPath::parse(object)) {
             (Some(folder), Ok(path)) => remove_file(unfinished(&folder.join(path.as_ref()), attempt)).await,
-            // Stores of other kinds forget such parts by rules of their own.
+            // An S3 store shows uploads of others under the same name, and forgets all of them by a rule of its
+            // own.
             (Some(_), Err(_)) | (None, _) => Ok(()),
         }
     }
@@ -104,11 +103,7 @@ impl Delivery {
     pub(crate) async fn put(&mut self, bytes: bytes::Bytes) -> Result<(), ObjectError> {
         match &mut self.writing {
             Writing::File { file, .. } => file.write_all(&bytes).await.map_err(failed),
-            Writing::Parts(parts) => {
-                parts.wait_for_capacity(PARTS_MAX).await?;
-                parts.put(bytes);
-                Ok(())
-            }
+            Writing::Parts(parts) => parts.put(bytes).await,
         }
     }
 
@@ -122,16 +117,14 @@ impl Delivery {
                     file.get_ref().sync_all().await?;
                     fs::rename(unfinished.path(), &finished).await?;
                     unfinished.0 = None;
-                    sync_folders(self.bucket.folder.as_deref(), &finished).await
+                    sync_folders(self.bucket.folder(), &finished).await
                 };
                 if let Err(error) = renamed.await {
                     unfinished.remove().await;
                     return Err(failed(error));
                 }
             }
-            Writing::Parts(parts) => {
-                parts.finish().await?;
-            }
+            Writing::Parts(parts) => parts.finish().await?,
         }
         lost.or(())
     }
@@ -143,16 +136,16 @@ impl Delivery {
                 drop(file);
                 unfinished.remove().await;
             }
-            Writing::Parts(parts) => drop(parts.abort().await),
+            Writing::Parts(parts) => parts.abort().await,
         }
     }
 }
 
 /// Makes the names on the way to a file durable, from the inside out.
-async fn sync_folders(bucket: Option<&Path>, file: &Path) -> std::io::Result<()> {
+async fn sync_folders(bucket: Option<&PathBuf>, file: &Path) -> std::io::Result<()> {
     for folder in file.ancestors().skip(1) {
         File::open(folder).await?.sync_all().await?;
-        if Some(folder) == bucket {
+        if Some(folder) == bucket.map(PathBuf::as_path) {
             break;
         }
     }

@@ -4,12 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use calotype_core::ids::ReplicaId;
+use futures::Stream;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt as _;
 use tokio::sync::mpsc;
 
-use super::{ObjectError, ObjectKey, Objects, failed, identity, is_unfinished, remove_file};
+use super::{ObjectError, ObjectKey, Objects, failed, identity, is_unfinished, remove_file, s3};
 use crate::seam::ObjectAction;
 
 /// Entries that come at once.
@@ -70,15 +71,16 @@ impl Objects {
     /// [`ObjectError`], never [`ObjectError::NotFound`].
     pub async fn entries(&self) -> Result<BoxStream<'_, Result<Vec<Entry>, ObjectError>>, ObjectError> {
         self.meet(ObjectAction::List, "").await?;
-        let batches = match self.folder.clone() {
+        let batches = match self.folder().cloned() {
             Some(folder) => read_folder(folder),
             None => self
                 .store()?
                 .list(None)
                 .map_ok(|object| Entry { name: object.location.to_string(), size_bytes: Some(object.size) })
-                .map_err(ObjectError::from)
+                .map_err(ObjectError::writing)
                 .try_chunks(BATCH)
                 .map_err(|error| error.1)
+                .chain(unfinished(self.uploads()?))
                 .boxed(),
         };
         Ok(batches
@@ -95,7 +97,12 @@ impl Objects {
     /// [`ObjectError`], never [`ObjectError::NotFound`].
     pub async fn length(&self, name: &str) -> Result<Option<u64>, ObjectError> {
         self.meet(ObjectAction::Read, name).await?;
-        let found = if let Some(folder) = &self.folder {
+        if let (Some(uploads), Some(EntryName { unfinished: true, key, .. })) =
+            (self.uploads()?, EntryName::parse(name))
+        {
+            return Ok(uploads.is_any(key.as_str()).await?.then_some(0));
+        }
+        let found = if let Some(folder) = self.folder() {
             match tokio::fs::symlink_metadata(folder.join(name)).await {
                 Ok(found) => Ok(found.len()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ObjectError::NotFound),
@@ -117,16 +124,28 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`], never [`ObjectError::NotFound`].
     pub async fn erase_entry(&self, name: &str) -> Result<(), ObjectError> {
-        match (EntryName::parse(name), &self.folder) {
-            (Some(EntryName { unfinished: false, key, .. }), _) => self.erase(&key).await,
-            (Some(_), Some(folder)) => {
-                self.meet(ObjectAction::Erase, name).await?;
-                remove_file(folder.join(name)).await
-            }
-            // Not ours, or of a store that has no such things.
-            (Some(_), None) | (None, _) => Ok(()),
+        let Some(EntryName { unfinished, key, .. }) = EntryName::parse(name) else { return Ok(()) };
+        if !unfinished {
+            return self.erase(&key).await;
+        }
+        self.meet(ObjectAction::Erase, name).await?;
+        match (self.folder(), self.uploads()?) {
+            (Some(folder), _) => remove_file(folder.join(name)).await,
+            (None, Some(uploads)) => uploads.abort(key.as_str()).await.map(drop),
+            // A store that has no such things.
+            (None, None) => Ok(()),
         }
     }
+}
+
+/// What uploads left that were never ended, under the names that a folder has for them.
+fn unfinished(uploads: Option<&s3::Uploads>) -> impl Stream<Item = Result<Vec<Entry>, ObjectError>> {
+    stream::iter(uploads).then(async |uploads| {
+        let mut names = uploads.names().await?;
+        names.dedup();
+        let entry = |name| Entry { name: format!("{name}#1"), size_bytes: Some(0) };
+        Ok(names.into_iter().map(entry).collect())
+    })
 }
 
 /// Reads a folder on a thread of its own, as far ahead as it is listened to.

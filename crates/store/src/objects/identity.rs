@@ -1,5 +1,5 @@
-//! The marker that tells a region's store from an empty folder where its disk is not mounted, and from
-//! every other store.
+//! The marker that tells a region's store from an empty folder where its disk is not mounted, from a bucket that
+//! was made anew, and from every other store.
 //!
 //! What is not found counts as erased. Without the marker an empty mount point would count as a region whose
 //! every byte is erased, and the bytes would come back with the disk.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStoreExt as _};
 
-use super::{ObjectError, Objects};
+use super::{Location, ObjectError, Objects};
 use crate::seam::ObjectAction;
 
 /// The name of the marker among the objects. It is none of them: no listing shows it.
@@ -29,7 +29,7 @@ impl Objects {
     /// Whether one store can be taken for another. The memory of a process cannot.
     #[must_use]
     pub fn needs_marker(&self) -> bool {
-        self.folder.is_some()
+        !matches!(self.location, Location::Memory)
     }
 
     /// The same store, which from now on must be marked with this token.
@@ -58,7 +58,8 @@ impl Objects {
     pub(crate) async fn mark(&self) -> Result<(), ObjectError> {
         if let (Some(token), None) = (&self.token, self.read_marker().await?) {
             let content = format!("{token}\n{EXPLANATION}\n");
-            self.store()?.put(&ObjectPath::from(MARKER), content.into()).await?;
+            let put = self.store()?.put(&ObjectPath::from(MARKER), content.into()).await;
+            put.map_err(ObjectError::writing)?;
         }
         self.verify().await
     }

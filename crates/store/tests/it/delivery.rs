@@ -13,6 +13,7 @@ use calotype_store::objects::{Location, ObjectError, ObjectKey, Objects};
 use calotype_store::replicas::Origin;
 use tempfile::TempDir;
 
+use crate::s3::one_of_each;
 use crate::things::region;
 
 const OBJECT: &str = "nightly/972/m-1.qcow2";
@@ -83,14 +84,15 @@ async fn the_object_has_exactly_the_bytes_of_the_replica() {
 }
 
 #[tokio::test]
-async fn the_memory_of_a_process_does_as_well() {
+async fn every_kind_of_bucket_does_as_well() {
     let place = Place::new().await;
-    let bucket = Objects::at(&Location::Memory);
-    deliver(&place.region, &place.origin, &bucket, OBJECT, 1, &Progress::default()).await.unwrap();
-    let read = bucket.get(OBJECT).await.unwrap().bytes().await.unwrap();
-    assert_eq!(read, place.source());
-    bucket.forget_delivery(OBJECT, 1).await.unwrap();
-    assert!(bucket.get(OBJECT).await.is_ok());
+    for bucket in one_of_each(&place.folder) {
+        deliver(&place.region, &place.origin, &bucket, OBJECT, 1, &Progress::default()).await.unwrap();
+        let read = bucket.get(OBJECT).await.unwrap().bytes().await.unwrap();
+        assert_eq!(read, place.source(), "{bucket:?}");
+        bucket.forget_delivery(OBJECT, 1).await.unwrap();
+        assert!(bucket.get(OBJECT).await.is_ok());
+    }
 }
 
 #[tokio::test]
@@ -107,9 +109,11 @@ async fn bytes_that_are_not_the_recorded_ones_leave_what_was_there_before() {
         assert!(matches!(error, DeliveryError::Damaged) && !error.is_passing(), "{error}");
         assert_eq!(place.files(), only(OBJECT, place.source()));
     }
-    let bucket = Objects::at(&Location::Memory);
-    deliver(&place.region, &place.origin, &bucket, OBJECT, 3, &Progress::default()).await.unwrap_err();
-    assert!(matches!(bucket.get(OBJECT).await, Err(ObjectError::NotFound)));
+    for bucket in one_of_each(&place.folder) {
+        deliver(&place.region, &place.origin, &bucket, OBJECT, 3, &Progress::default()).await.unwrap_err();
+        assert!(matches!(bucket.get(OBJECT).await, Err(ObjectError::NotFound)), "{bucket:?}");
+        assert_eq!(bucket.measure().await.unwrap().0, 0, "nothing half is left");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use futures::TryStreamExt as _;
 use tempfile::TempDir;
 
 use crate::objects::names;
+use crate::s3::one_of_each;
 
 const REPLICA: &str = "r-0123456789abcdefghijklmno";
 
@@ -82,15 +83,18 @@ async fn folders_of_any_size_are_read_whole() {
 }
 
 #[tokio::test]
-async fn memory_shows_its_objects() {
-    let memory = Objects::open(&Location::Memory).unwrap();
-    let name = format!("{REPLICA}.1");
-    let bytes = ingest::blank(1, &memory, &ObjectKey::trusted(&name)).await.unwrap();
-    assert_eq!(entries(&memory).await, [Entry { name: name.clone(), size_bytes: Some(bytes.size_bytes) }]);
-    assert_eq!(memory.length(&name).await.unwrap(), Some(bytes.size_bytes));
-    assert_eq!(memory.length("other").await.unwrap(), None);
-    memory.erase_entry(&name).await.unwrap();
-    assert_eq!(entries(&memory).await, []);
+async fn every_kind_of_store_shows_its_objects() {
+    let folder = TempDir::new().unwrap();
+    for objects in one_of_each(&folder) {
+        let name = format!("{REPLICA}.1");
+        let bytes = ingest::blank(1, &objects, &ObjectKey::trusted(&name)).await.unwrap();
+        let expected = [Entry { name: name.clone(), size_bytes: Some(bytes.size_bytes) }];
+        assert_eq!(entries(&objects).await, expected, "{objects:?}");
+        assert_eq!(objects.length(&name).await.unwrap(), Some(bytes.size_bytes));
+        assert_eq!(objects.length("other").await.unwrap(), None);
+        objects.erase_entry(&name).await.unwrap();
+        assert_eq!(entries(&objects).await, []);
+    }
 }
 
 #[tokio::test]

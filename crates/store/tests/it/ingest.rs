@@ -13,7 +13,8 @@ use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
 
 use crate::objects::names;
-use crate::support::{child, handed_over};
+use crate::s3::one_of_each;
+use crate::support::{child, handed_over, memory_peak_kib};
 
 /// A bucket with files in it and the store of a region, in a folder that goes with them.
 pub struct Desk {
@@ -88,18 +89,17 @@ fn good_files() -> Vec<(u64, Vec<u8>)> {
 
 #[tokio::test]
 async fn an_imported_file_arrives_unchanged_and_is_described() {
-    let memory = Objects::open(&Location::Memory).unwrap();
     for (virtual_size_bytes, file) in good_files() {
         let desk = Desk::new();
         desk.put(&file);
-        for target in [&desk.region, &memory] {
+        for target in [&desk.region].into_iter().chain(&one_of_each(&desk.folder)) {
             let progress = Progress::default();
             assert_eq!(progress.bytes(), 0);
             let filled = ingest::import(&desk.bucket, "disk.qcow2", target, &key(), &progress).await.unwrap();
             let size_bytes = file.len() as u64;
             assert_eq!(progress.bytes(), size_bytes);
             assert_eq!(filled, Bytes { size_bytes, sha256: sha256(&file), virtual_size_bytes });
-            assert_eq!(content(target).await, file);
+            assert_eq!(content(target).await, file, "{target:?}");
         }
         assert_eq!(names(&desk.region_folder()), ["r-1.1"]);
         assert_eq!(fs::read(desk.source()).unwrap(), file, "the source is left alone");
@@ -112,10 +112,12 @@ async fn a_copy_is_the_same_between_all_kinds_of_stores() {
     let desk = Desk::new();
     desk.put(&file);
     let bytes = desk.import().await.unwrap();
-    let memory = Objects::open(&Location::Memory).unwrap();
     let other = Desk::new();
-    let back = Objects::open(&Location::Memory).unwrap();
-    for (from, to) in [(&desk.region, &memory), (&memory, &other.region), (&memory, &back)] {
+    let from_each = one_of_each(&desk.folder);
+    let to_each = one_of_each(&other.folder);
+    let first = from_each.iter().map(|to| (&desk.region, to));
+    let every = from_each.iter().flat_map(|from| to_each.iter().map(move |to| (from, to)));
+    for (from, to) in first.chain(every).chain(to_each.iter().map(|from| (from, &other.region))) {
         let progress = Progress::default();
         assert_eq!(ingest::copy(from, &key(), &bytes, to, &key(), &progress).await.unwrap(), bytes);
         assert_eq!(progress.bytes(), bytes.size_bytes);
@@ -242,7 +244,7 @@ async fn an_import_that_is_broken_off_leaves_nothing_once_it_is_erased() {
 }
 
 /// A good image followed by nothing, which takes no room on the disk.
-fn sparse(path: &Path, length: u64) {
+pub fn sparse(path: &Path, length: u64) {
     fs::write(path, qcow2::with_data(1 << 30, &[(0, b"boot")])).expect("a file can be written");
     fs::File::options().write(true).open(path).expect("it opens").set_len(length).expect("it grows");
 }
@@ -271,10 +273,4 @@ async fn import_of_a_large_file() {
     assert_eq!(bytes.size_bytes, LARGE_BYTES);
     let taken = memory_peak_kib() - before;
     assert!(taken < KIB_MAX, "{taken} KiB");
-}
-
-fn memory_peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }

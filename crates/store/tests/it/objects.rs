@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use calotype_core::ids::{RegionId, ReplicaId};
 use calotype_store::ingest;
-use calotype_store::objects::{
-    Bucket, Location, NotALocation, ObjectError, ObjectKey, Objects, Places, is_bucket_name,
-};
+use calotype_store::objects::{Bucket, Location, ObjectError, ObjectKey, Objects, Places, is_bucket_name};
 use tempfile::TempDir;
+
+use crate::s3::one_of_each;
 
 fn key(text: &str) -> ObjectKey {
     ObjectKey::trusted(text)
@@ -27,23 +27,6 @@ pub fn names(folder: &Path) -> Vec<String> {
 
 fn region(folder: &TempDir) -> Objects {
     Objects::open(&Location::File(folder.path().to_owned())).unwrap()
-}
-
-#[test]
-fn a_location_is_a_folder_or_memory() {
-    for (text, location) in [
-        ("memory:", Ok(Location::Memory)),
-        ("file:/var/lib", Ok(Location::File(PathBuf::from("/var/lib")))),
-        ("file:a:b", Ok(Location::File(PathBuf::from("a:b")))),
-        ("file:", Err(NotALocation)),
-        ("memory:x", Err(NotALocation)),
-        ("memory", Err(NotALocation)),
-        ("FILE:/x", Err(NotALocation)),
-        ("s3:x", Err(NotALocation)),
-        ("", Err(NotALocation)),
-    ] {
-        assert_eq!(text.parse(), location, "{text}");
-    }
 }
 
 #[test]
@@ -84,9 +67,9 @@ async fn erasing_takes_the_object_and_what_its_upload_left_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn memory_is_erased_and_measured_like_a_folder() {
+async fn every_kind_of_store_is_erased_and_measured_alike() {
     let folder = TempDir::new().unwrap();
-    for objects in [region(&folder), Objects::open(&Location::Memory).unwrap()] {
+    for objects in one_of_each(&folder) {
         assert_eq!(objects.measure().await.unwrap(), (0, 0));
         ingest::blank(1, &objects, &key("r-1.1")).await.unwrap();
         let bytes = ingest::blank(2, &objects, &key("r-1.2")).await.unwrap();
@@ -94,10 +77,30 @@ async fn memory_is_erased_and_measured_like_a_folder() {
         objects.erase(&key("r-1.1")).await.unwrap();
         objects.erase(&key("r-1.1")).await.unwrap();
         objects.sync().await.unwrap();
-        assert_eq!(objects.measure().await.unwrap(), (1, bytes.size_bytes));
+        assert_eq!(objects.measure().await.unwrap(), (1, bytes.size_bytes), "{objects:?}");
         let gone = objects.open_replica(&key("r-1.1")).await;
         assert!(matches!(gone, Err(ObjectError::NotFound)));
         assert!(objects.open_replica(&key("r-1.2")).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn many_objects_are_erased_at_once() {
+    let folder = TempDir::new().unwrap();
+    for objects in one_of_each(&folder) {
+        let keys: Vec<_> = (1..=40).map(|write| key(&format!("r-1.{write}"))).collect();
+        for key in keys.iter().step_by(4) {
+            ingest::blank(1, &objects, key).await.unwrap();
+        }
+        ingest::blank(1, &objects, &key("r-2.1")).await.unwrap();
+        // What is not there is erased already.
+        for _ in 0..2 {
+            let erased = objects.erase_all(&keys).await;
+            assert_eq!(erased.len(), keys.len());
+            assert!(erased.iter().all(Result::is_ok), "{objects:?}: {erased:?}");
+            assert_eq!(objects.measure().await.unwrap().0, 1, "{objects:?}");
+        }
+        assert!(objects.erase_all(&[]).await.is_empty());
     }
 }
 
@@ -131,7 +134,7 @@ async fn what_cannot_be_erased_is_an_error() {
 #[tokio::test]
 async fn a_range_is_read_whole_or_not_at_all() {
     let folder = TempDir::new().unwrap();
-    for objects in [region(&folder), Objects::open(&Location::Memory).unwrap()] {
+    for objects in one_of_each(&folder) {
         let key = key("r-1.1");
         let length = ingest::blank(1, &objects, &key).await.unwrap().size_bytes;
         let whole = objects.open_replica(&key).await.unwrap().bytes().await.unwrap();
@@ -182,10 +185,11 @@ async fn an_object_is_found_by_its_key_only_within_its_bucket() {
 #[tokio::test]
 async fn a_key_that_no_store_can_hold_is_not_found() {
     let folder = TempDir::new().unwrap();
-    let objects = region(&folder);
-    for never in ["a#1", "x/a#22", "", "/", "..", "a//b"] {
-        let found = objects.get(never).await;
-        assert!(matches!(found, Err(ObjectError::NotFound)), "{never:?}: {:?}", found.err());
+    for objects in one_of_each(&folder) {
+        for never in ["a#1", "x/a#22", "", "/", "..", "a//b"] {
+            let found = objects.get(never).await;
+            assert!(matches!(found, Err(ObjectError::NotFound)), "{objects:?} {never:?}: {:?}", found.err());
+        }
     }
 }
 

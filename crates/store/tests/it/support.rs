@@ -181,3 +181,10 @@ pub fn handed_over() -> PathBuf {
 }
 
 const CHILD_PATH: &str = "CALOTYPE_TEST_PATH";
+
+/// The most memory that this process ever had, in KiB.
+pub fn memory_peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}

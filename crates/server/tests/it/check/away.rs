@@ -48,7 +48,10 @@ async fn nothing_counts_as_erased_while_the_disk_is_not_mounted() {
         let told = deletion(&world, &image).await;
         assert_eq!(told["State"], "Erasing");
         let error = told["Regions"][0]["LastError"].as_str().unwrap();
-        assert_eq!(error, "the store of the region is away: it has no marker; is its disk mounted?");
+        assert_eq!(
+            error,
+            "the store of the region is away: it has no marker; is its disk mounted, is its bucket there?"
+        );
         world.pass(10);
     }
     // Nor does a server that starts now take the empty folder for the region.
