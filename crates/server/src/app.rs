@@ -262,6 +262,18 @@ impl App {
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
     }
 
+    /// Puts other identities in the place of the present ones, which they are made of.
+    ///
+    /// # Errors
+    /// Those of `change`; then nothing is changed.
+    pub fn change_identity<E>(&self, change: impl FnOnce(&Identity) -> Result<Identity, E>) -> Result<(), E> {
+        let mut held = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&held)?;
+        self.throttle.keep(|account| changed.has_account(account));
+        *held = Arc::new(changed);
+        Ok(())
+    }
+
     /// Frees what a process that used the folder before was doing when it ended.
     async fn take_over(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;

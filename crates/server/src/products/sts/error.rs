@@ -47,6 +47,26 @@ pub enum StsError {
 }
 
 impl StsError {
+    /// One of each in their order, for whoever lists or imitates them. Parameters are named as AssumeRole names them.
+    #[must_use]
+    pub fn every(denied: &Denied) -> Vec<Self> {
+        vec![
+            Self::Missing("RoleArn"),
+            Self::Missing("RoleSessionName"),
+            Self::Duration { longest_s: 3_600 },
+            Self::WronglyFormed("RoleArn"),
+            Self::WronglyFormed("RoleSessionName"),
+            Self::PolicyGrammar,
+            Self::PolicySize,
+            Self::Denied(Box::new(denied.clone())),
+            Self::DeniedToAccount(Box::new(denied.clone())),
+            Self::NoRole,
+            Self::Replayed,
+            Self::Store(StoreError::Unavailable("told so".into())),
+            Self::Store(StoreError::Corrupt("told so".to_owned())),
+        ]
+    }
+
     /// What the caller sees.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -91,7 +111,7 @@ impl StsError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         let fault = Fault::new(self.row());
         match self {
             Self::Denied(denied) | Self::DeniedToAccount(denied) => {
