@@ -25,10 +25,10 @@ use crate::app::App;
 pub const BODY_BYTES_MAX: usize = 32 << 20;
 
 /// Connections at once.
-const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: usize = 1_024;
 
 /// How long a client may take to send the headers of a request, or to begin with the next one.
-const HEADERS_TIMEOUT: Duration = Duration::from_mins(1);
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -91,8 +91,7 @@ pub(super) async fn load(app: &App, account: &AccountId, saved: &Saved) -> Outco
         rows: found.collect::<Result<_, _>>().map_err(unfit)?,
         objects: objects.collect::<Result<_, _>>().map_err(unfit)?,
     };
-    let ids: BTreeMap<String, String> =
-        account_rows.ids().into_iter().map(|id| (id.to_owned(), fresh(app, id))).collect();
+    let ids = fresh_ids(app, account_rows.ids());
     let mut names = ids.clone();
     names.insert(saved.account.clone(), account.to_string());
     calotype_store::saved::load(&app.db, &app.places, account, &account_rows, &names, app.clock.now())
@@ -101,10 +100,15 @@ pub(super) async fn load(app: &App, account: &AccountId, saved: &Saved) -> Outco
     Ok(json!(ids))
 }
 
-/// Another id of the same kind and time.
-fn fresh(app: &App, id: &str) -> String {
-    let chance = hex(&app.chance.bytes::<{ CHANCE_DIGITS / 2 }>());
-    let stem = id.rfind('-').map_or(0, |at| at + 1);
-    let time: String = id.chars().skip(stem).take(TIME_DIGITS).collect();
-    format!("{}{time}{chance}", &id[..stem])
+/// Another id for each, of the same kind and time, and in the same order.
+fn fresh_ids(app: &App, mut old: Vec<&str>) -> BTreeMap<String, String> {
+    let mut chances: Vec<String> = old.iter().map(|_| hex(&app.chance.bytes::<{ CHANCE_DIGITS / 2 }>())).collect();
+    old.sort_unstable();
+    chances.sort_unstable();
+    let fresh = |(id, chance): (&str, String)| {
+        let stem = id.rfind('-').map_or(0, |at| at + 1);
+        let time: String = id.chars().skip(stem).take(TIME_DIGITS).collect();
+        (id.to_owned(), format!("{}{time}{chance}", &id[..stem]))
+    };
+    old.into_iter().zip(chances).map(fresh).collect()
 }
