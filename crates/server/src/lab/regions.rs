@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::lock;
+use crate::clock::Chance;
 
 /// How a store that was taken away behaves.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -18,7 +19,7 @@ pub(super) enum Away {
     Refusing,
     /// It does not answer until it is given back.
     Hanging,
-    /// It fails every other call.
+    /// It fails half of the calls.
     Half,
 }
 
@@ -32,7 +33,7 @@ pub(super) struct Regions {
 #[derive(Debug)]
 struct State {
     away: Away,
-    calls: u64,
+    chance: Chance,
 }
 
 impl Regions {
@@ -40,7 +41,7 @@ impl Regions {
     pub(super) fn set(&self, region: &str, away: Option<Away>) {
         let mut all = lock(&self.away);
         match away {
-            Some(away) => all.insert(region.to_owned(), State { away, calls: 0 }),
+            Some(away) => all.insert(region.to_owned(), State { away, chance: Chance::seeded(0) }),
             None => all.remove(region),
         };
         drop(all);
@@ -61,11 +62,13 @@ impl Regions {
     fn next(&self, place: &str) -> Option<Effect> {
         let mut all = lock(&self.away);
         let Some(state) = all.get_mut(place) else { return Some(Effect::Go) };
-        state.calls += 1;
         match state.away {
             Away::Refusing => Some(Effect::Unavailable),
-            Away::Half if state.calls % 2 == 1 => Some(Effect::Unavailable),
-            Away::Half => Some(Effect::Go),
+            // By chance, the same in each run: whoever always makes the same few calls does not fail for ever.
+            Away::Half => {
+                let [byte] = state.chance.bytes();
+                Some(if byte < 128 { Effect::Unavailable } else { Effect::Go })
+            }
             Away::Hanging => None,
         }
     }
