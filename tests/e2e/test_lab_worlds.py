@@ -1,4 +1,4 @@
-"""The lab's worlds: accounts on demand, what they have from the beginning, and their end; what they are recorded to do."""
+"""The lab's worlds: accounts on demand, what they have from the beginning, what they are recorded to do, their end."""
 
 import json
 import os
@@ -177,7 +177,7 @@ def test_a_seed_in_toml(lab_shared, lab):
         ({"seed": {"images": [{"name": "a", "regions": [HOME, "cn-beijing"]}]}}, "in one region"),
         ({"seed": {"images": [{"name": "a"}, {"name": "a"}]}}, "two things are called a"),
         ({"seed": {"images": [{"name": "a", "state": "Melting"}]}}, "no state of transition"),
-        ({"seed": {"images": [{"name": "a"}], "instances": [{"name": "web", "image": "b"}]}}, "InvalidParameter.ImageId"),
+        ({"seed": {"instances": [{"name": "web", "image": "b"}]}}, "InvalidParameter.ImageId"),
         ({"seed": {"instances": [{"name": f"i{n}", "image": "a"} for n in range(1001)]}}, "1000 things"),
         ({"saved": {"form": "x", "account": "1", "people": {}, "rows": {}, "objects": {}}}, "calotype-world-1"),
     ],

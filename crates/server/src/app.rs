@@ -68,7 +68,7 @@ pub struct App {
     _lock: File,
 }
 
-/// What an App stands on: the machine, but in tests and simulations.
+/// What an App stands on: the machine, but in tests, simulations and the lab.
 #[derive(Clone, Debug)]
 pub struct Ground {
     /// The time.
