@@ -1,5 +1,7 @@
 """The lab's faults: every documented refusal, delays, and connections that end without an answer."""
 
+import json
+import subprocess
 import threading
 import time
 
@@ -10,7 +12,7 @@ from appstream_refusals import (
 )  # fmt: skip
 from clients import Unanswered
 from lab_world import problem
-from server import wait
+from server import BINARY, wait
 from world import assert_refused, refusal
 
 pytest_plugins = ["lab_fixtures"]
@@ -289,3 +291,27 @@ def test_what_can_never_happen_is_not_armed(lab, fault, told):
 def test_what_is_not_there_is_not_cleared(lab):
     for path in ("/faults/999999", "/faults/x"):
         assert problem(lab.request, "DELETE", path) == (404, "there is no such fault")
+
+
+# Every code of every API on every operation
+
+
+def all_operations():
+    listed = subprocess.run([BINARY, "operations", "--json"], capture_output=True, text=True, check=True)
+    return json.loads(listed.stdout)
+
+
+@pytest.mark.parametrize("api", ["ens", "appstreaming", "ecd", "sts", "calotype"])
+def test_every_refusal_of_every_operation(one, lab, api):
+    """Whatever the tables of the API and of the gateway say can be met on each of its operations."""
+    told = lab.errors(api)
+    table = {(row["status"], row["error"], row["message"]) for row in told[api] + told["gateway"]}
+    sdk = one.caller().sdk("new")
+    for operation in (operation for operation in all_operations() if operation["api"] == api):
+        for status, code, message in sorted(table):
+            name = "RoleArn" if api == "sts" else "Action" if code.startswith("Missing") else "ImageId"
+            row = (status, code.replace("%s", name), message.replace("%s", name))
+            one.fault(operation["name"], api=api, error=row[1], status=status, message=row[2])
+            refused = refusal(sdk.call_other, operation["version"], operation["name"])
+            assert_refused(refused, *row)
+    assert all(fault["met"] == 1 for fault in lab.faults())

@@ -357,7 +357,7 @@ def test_the_clock_only_goes_forward(lab):
     before = lab.clock()
     for by in ("-1s", "soon", "", "20y", "3700d", "99999999999999999h"):
         assert problem(lab.advance, by)[0] == 400, by
-    assert lab.clock()["ahead_ms"] == before["ahead_ms"] == 0
+    assert lab.clock()["ahead_ms"] == before["ahead_ms"]
 
 
 # The door

@@ -17,6 +17,7 @@ cargo xtask kill     the long form of the kill test: 500 kills
 cargo xtask race     the long form of the race test: 20,000 rounds
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
+cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
 cargo xtask bless    write the generated documents anew
 ";
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["test"] => test::all(),
         ["check"] => check(),
         ["tidy"] => tidy::run(),
+        ["errors"] => test::errors(),
         ["kill"] => test::kill(),
         ["race"] => test::race(),
         ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),

@@ -102,7 +102,8 @@ pub(super) async fn load(app: &App, account: &AccountId, saved: &Saved) -> Outco
 
 /// Another id for each, of the same kind and time, and in the same order.
 fn fresh_ids(app: &App, mut old: Vec<&str>) -> BTreeMap<String, String> {
-    let mut chances: Vec<String> = old.iter().map(|_| hex(&app.chance.bytes::<{ CHANCE_DIGITS / 2 }>())).collect();
+    let mut chances: Vec<String> =
+        old.iter().map(|_| hex(&app.chance.bytes::<{ CHANCE_DIGITS / 2 }>())).collect();
     old.sort_unstable();
     chances.sort_unstable();
     let fresh = |(id, chance): (&str, String)| {

@@ -34,7 +34,7 @@ pub fn refusals(api: &Api) -> Vec<Documented> {
         "ens" => told!(EnsError::every(ANY_NAME, &denied)),
         "appstreaming" => told!(AppStreamError::every(ANY_NAME, &denied)),
         "ecd" => told!(EcdError::every(ANY_NAME, &denied)),
-        "sts" => told!(StsError::every(&denied)),
+        "sts" => told!(StsError::every(ANY_NAME, &denied)),
         _ => told!(CalotypeError::every(ANY_NAME, &denied)),
     }
 }
@@ -60,7 +60,7 @@ pub fn refusal(call: &Call<'_>, api: &Api, code: &str, fits: impl Fn(&Fault) -> 
             "ens" => seen!(EnsError::every(name, &denied)),
             "appstreaming" => seen!(AppStreamError::every(name, &denied)),
             "ecd" => seen!(EcdError::every(name, &denied)),
-            "sts" => seen!(StsError::every(&denied)),
+            "sts" => seen!(StsError::every(name, &denied)),
             _ => seen!(CalotypeError::every(name, &denied)),
         };
         let gateway = GatewayError::every(name).into_iter().map(Fault::from);
@@ -83,7 +83,7 @@ pub fn is_documented(api: &Api, code: &str) -> bool {
                 "ens" => has!(EnsError::every(name, &denied)),
                 "appstreaming" => has!(AppStreamError::every(name, &denied)),
                 "ecd" => has!(EcdError::every(name, &denied)),
-                "sts" => has!(StsError::every(&denied)),
+                "sts" => has!(StsError::every(name, &denied)),
                 _ => has!(CalotypeError::every(name, &denied)),
             }
     })

@@ -34,6 +34,7 @@ mod get_deletion;
 mod histories;
 mod identities;
 mod import_image;
+mod lab;
 mod limits;
 mod list_deletions;
 mod list_tag_resources;

@@ -6,6 +6,7 @@
 pub mod app_streaming;
 pub mod caller;
 pub mod folders;
+pub mod met;
 pub mod print;
 pub mod raw;
 pub mod refusals;

@@ -6,7 +6,10 @@ use calotype_store::db::StoreError;
 
 use crate::products::{Call, access_denied};
 use crate::service::ServiceError;
-use crate::wire::fault::{ErrorRow, Fault, GatewayError};
+use crate::wire::fault::{ANY_NAME, ErrorRow, Fault, GatewayError};
+
+/// The parameters of AssumeRole that can be missing or wrongly formed.
+const PARAMETERS: [&str; 4] = ["ExternalId", "Policy", "RoleArn", "RoleSessionName"];
 
 /// Why an operation of STS was not done, in the order of its document.
 #[derive(Debug, thiserror::Error)]
@@ -47,15 +50,15 @@ pub enum StsError {
 }
 
 impl StsError {
-    /// One of each in their order, for whoever lists or imitates them. Parameters are named as AssumeRole names them.
+    /// One of each in their order, for whoever lists or imitates them: those of a parameter under this name, if
+    /// AssumeRole has it.
     #[must_use]
-    pub fn every(denied: &Denied) -> Vec<Self> {
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        let name = PARAMETERS.into_iter().find(|parameter| *parameter == name).unwrap_or(ANY_NAME);
         vec![
-            Self::Missing("RoleArn"),
-            Self::Missing("RoleSessionName"),
+            Self::Missing(name),
             Self::Duration { longest_s: 3_600 },
-            Self::WronglyFormed("RoleArn"),
-            Self::WronglyFormed("RoleSessionName"),
+            Self::WronglyFormed(name),
             Self::PolicyGrammar,
             Self::PolicySize,
             Self::Denied(Box::new(denied.clone())),
