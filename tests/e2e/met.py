@@ -37,7 +37,8 @@ def noting(version, action):
 
 def note_answer(prepared, answer):
     """Notes the answer to a request over bare HTTP, if it is a refusal that says of what."""
-    if answer.status < 400 or not answer.raw or not answer.headers.get("content-type", "").startswith("application/json"):
+    is_json = answer.headers.get("content-type", "").startswith("application/json")
+    if answer.status < 400 or not answer.raw or not is_json:
         return
     query = urlsplit(prepared.target).query + "&" + (prepared.body or b"").decode(errors="replace")
     params = {name: values[0] for name, values in parse_qs(query).items()}

@@ -27,22 +27,12 @@ pub async fn remove(
     let mut own = Vec::with_capacity(found.len());
     for row in &found {
         let id = ImageId::trusted(row.text(0)?);
-        images::lock(tx, &id, Lock::Alone).await?;
-        let view = images::load(tx, images::product_from_text(row.text(1)?)?, &id, account).await?;
+        images::lock(tx, &id, Lock::Alone);
+        let product = images::product_from_text(row.text(1)?)?;
+        let view = tx.ask(images::load(product, &id, account)).await?;
         own.push(view.ok_or(StoreError::Conflict)?.image);
     }
-    let consumers = tx
-        .query(
-            "SELECT kind, id FROM instances WHERE owner = $1 UNION \
-             SELECT u.consumer_kind, u.consumer_id FROM usages u JOIN images i ON i.id = u.image_id \
-             WHERE i.owner = $1",
-            owner,
-        )
-        .await?;
-    for row in &consumers {
-        let kind = usages::kind_from_text(row.text(0)?)?;
-        instances::release(tx, kind, &InstanceId::trusted(row.text(1)?)).await?;
-    }
+    release_consumers(tx, account).await?;
     for sql in [
         "DELETE FROM bundles WHERE owner = $1 OR image_id IN (SELECT id FROM images WHERE owner = $1)",
         "DELETE FROM templates WHERE owner = $1 OR image_id IN (SELECT id FROM images WHERE owner = $1)",
@@ -56,13 +46,18 @@ pub async fn remove(
         snapshots::delete(tx, &SnapshotId::trusted(row.text(0)?), now).await?;
     }
     for image in own {
-        let kept = Kept { shares: shares::since(tx, &image.id).await?, ..Kept::default() };
+        let kept = Kept { shares: tx.ask(shares::since(&image.id)).await?, ..Kept::default() };
         let plan = DeletePlan {
             deletion: fresh(),
             accepted: now,
             erase_from: now,
-            shares: shares::of_image(tx, &image.id).await?,
-            replicas: replicas::of_image(tx, &image.id).await?.into_iter().map(|entry| entry.id).collect(),
+            shares: tx.ask(shares::of_image(&image.id)).await?,
+            replicas: tx
+                .ask(replicas::of_image(&image.id))
+                .await?
+                .into_iter()
+                .map(|entry| entry.id)
+                .collect(),
             templates_go: true,
             image,
         };
@@ -81,5 +76,22 @@ pub async fn remove(
         &[account.as_str().into(), now.as_millis().into()],
     )
     .await?;
+    Ok(())
+}
+
+/// Releases what is the account's and runs images, and what runs images that are the account's.
+async fn release_consumers(tx: &mut Tx, account: &AccountId) -> Result<()> {
+    let consumers = tx
+        .query(
+            "SELECT kind, id FROM instances WHERE owner = $1 UNION \
+             SELECT u.consumer_kind, u.consumer_id FROM usages u JOIN images i ON i.id = u.image_id \
+             WHERE i.owner = $1",
+            &[account.as_str().into()],
+        )
+        .await?;
+    for row in &consumers {
+        let kind = usages::kind_from_text(row.text(0)?)?;
+        instances::release(tx, kind, &InstanceId::trusted(row.text(1)?)).await?;
+    }
     Ok(())
 }

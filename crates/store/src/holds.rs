@@ -29,7 +29,7 @@ pub struct Which<'a> {
 /// # Errors
 /// [`StoreError::Conflict`] if there is no such image that is being made or available.
 pub async fn hold_image(tx: &mut Tx, id: &ImageId, stage: Stage, begun: bool) -> Result<()> {
-    images::lock(tx, id, Lock::Alone).await?;
+    images::lock(tx, id, Lock::Alone);
     tx.execute_one(
         "UPDATE images SET state = 'making', stage = $2, reason = NULL \
          WHERE id = $1 AND deleted_ms IS NULL AND state IN ('making', 'available')",
@@ -44,7 +44,7 @@ pub async fn hold_image(tx: &mut Tx, id: &ImageId, stage: Stage, begun: bool) ->
 /// # Errors
 /// [`StoreError::Conflict`] if there are none of that kind that are being copied or available.
 pub async fn hold_replicas(tx: &mut Tx, id: &ImageId, which: Which<'_>, begun: bool) -> Result<()> {
-    images::lock(tx, id, Lock::Alone).await?;
+    images::lock(tx, id, Lock::Alone);
     if !is_live(tx, id).await? {
         return Err(StoreError::Conflict);
     }
@@ -86,7 +86,7 @@ async fn hold_rows(tx: &mut Tx, id: &ImageId, which: Which<'_>, begun: bool) -> 
 /// # Errors
 /// Any [`StoreError`].
 pub async fn release_image(tx: &mut Tx, id: &ImageId, which: Which<'_>, now: Timestamp) -> Result<()> {
-    images::lock(tx, id, Lock::Alone).await?;
+    images::lock(tx, id, Lock::Alone);
     tx.execute(
         "UPDATE replicas SET state = 'available', due_ms = NULL, tries = 1 \
          WHERE holder_id = $1 AND state = 'copying' AND due_ms = $2 AND sha256 IS NOT NULL \
@@ -123,7 +123,7 @@ pub async fn release_image(tx: &mut Tx, id: &ImageId, which: Which<'_>, now: Tim
 /// # Errors
 /// Any [`StoreError`].
 pub async fn fail_image(tx: &mut Tx, id: &ImageId, which: Which<'_>, reason: &str) -> Result<()> {
-    images::lock(tx, id, Lock::Alone).await?;
+    images::lock(tx, id, Lock::Alone);
     tx.execute(
         // Those that were whole keep their length, which tells that there are bytes to be erased with the image.
         "UPDATE replicas SET state = 'failed', sha256 = NULL, last_error = $5, due_ms = NULL, tries = 1 \
@@ -154,7 +154,7 @@ pub async fn fail_image(tx: &mut Tx, id: &ImageId, which: Which<'_>, reason: &st
 /// # Errors
 /// [`StoreError::Conflict`] if it has none that runs or has ended well.
 pub async fn hold_export(tx: &mut Tx, image: &ImageId) -> Result<()> {
-    images::lock(tx, image, Lock::Alone).await?;
+    images::lock(tx, image, Lock::Alone);
     tx.execute_one(
         "UPDATE exports SET state = 'exporting', due_ms = $2, attempt = attempt + 1, lease_owner = NULL, \
          lease_until_ms = NULL WHERE image_id = $1 AND state IN ('exporting', 'exported') AND EXISTS \

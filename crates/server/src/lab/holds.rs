@@ -260,13 +260,13 @@ async fn hold_reinit(
     let now = app.clock.now();
     let found = held::consumer(tx, id).await?;
     let (kind, owner) = found.ok_or_else(|| Problem::none("instance"))?;
-    images::lock(tx, target, Lock::Shared).await?;
+    images::lock(tx, target, Lock::Shared);
     let instance = instances::load(tx, kind, id, &owner).await?;
     let product = match kind {
         ConsumerKind::Instance => Product::Ens,
         ConsumerKind::DeliveryGroup | ConsumerKind::Workstation => Product::AppStreaming,
     };
-    let view = images::load(tx, product, target, &owner).await?;
+    let view = tx.ask(images::load(product, target, &owner)).await?;
     let image = reinit_instance::decide(instance.as_ref(), view.as_ref(), now)
         .map_err(|refusal| Problem::not_now(refusal.to_string()))?;
     let usage = Usage {

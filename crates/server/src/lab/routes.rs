@@ -59,7 +59,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::not_now("it is in another state, or not there"),
-            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+            StoreError::Spent | StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "the lab could not go on");
                 Self::new(500, error.to_string())
             }

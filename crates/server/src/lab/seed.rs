@@ -294,12 +294,12 @@ async fn insert(
 async fn is_made(app: &App, account: &AccountId, id: &str) -> Result<bool, Problem> {
     let id = ImageId::trusted(id);
     let mut tx = app.db.read().await?;
-    let entries = replicas::of_image(&mut tx, &id).await?;
+    let entries = tx.ask(replicas::of_image(&id)).await?;
     if entries.iter().any(|entry| entry.state.is_making()) {
         return Ok(false);
     }
     for product in [Product::Ens, Product::AppStreaming] {
-        if let Some(view) = images::load(&mut tx, product, &id, account).await? {
+        if let Some(view) = tx.ask(images::load(product, &id, account)).await? {
             return match view.image.state {
                 ImageState::Available => Ok(true),
                 ImageState::Making(_) => Ok(false),

@@ -38,6 +38,7 @@ mod lab;
 mod limits;
 mod list_deletions;
 mod list_tag_resources;
+mod met;
 mod metrics;
 mod modify_image_attribute;
 mod modify_image_attribute_ecd;

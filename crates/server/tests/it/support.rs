@@ -6,7 +6,6 @@
 pub mod app_streaming;
 pub mod caller;
 pub mod folders;
-pub mod met;
 pub mod print;
 pub mod raw;
 pub mod refusals;

@@ -8,7 +8,8 @@ use calotype::clock::Clock;
 use serde_json::Value;
 
 use super::refusals::{NO_PERMISSION, Row};
-use super::{ENS, NODE, met};
+use super::{ENS, NODE};
+use crate::met;
 
 pub use calotype::client::Answer;
 
