@@ -297,9 +297,9 @@ def timed(lab_alone):
 
 def test_signatures_follow_the_clock(timed):
     owner = timed.caller()
-    timed.lab.advance("899s", clients="behind")
+    timed.lab.advance("14m", clients="behind")
     assert owner.call("DescribeImages").status == 200
-    timed.lab.advance("2s", clients="behind")
+    timed.lab.advance("1m1s", clients="behind")
     assert refusal(owner.call, "DescribeImages").code == "InvalidTimeStamp.Expired"
 
 
