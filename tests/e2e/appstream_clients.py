@@ -17,6 +17,7 @@ from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from clients import TIMEOUT_S, Refused, Reply, Unanswered
+from met import noting
 
 APPSTREAM = "2021-09-01"
 ECD = "2020-09-30"
@@ -62,11 +63,13 @@ class Sdk:
 
     def call(self, action, **params):
         """Calls an operation of App Streaming; parameters that are None are left out."""
-        return self._typed(self._appstream, action, params)
+        with noting(APPSTREAM, action):
+            return self._typed(self._appstream, action, params)
 
     def ecd(self, action, **params):
         """Calls an operation of ECD; parameters that are None are left out."""
-        return self._typed(self._ecd, action, params)
+        with noting(ECD, action):
+            return self._typed(self._ecd, action, params)
 
     def own(self, action, **params):
         """Calls an operation of our own API."""
@@ -74,7 +77,8 @@ class Sdk:
             action=action, version=OWN, protocol="HTTP", pathname="/", method="POST", auth_type="AK",
             style="RPC", req_body_type="formData", body_type="json",
         )  # fmt: skip
-        answer = _send(lambda: self._generic.call_api(call, OpenApiRequest(query=params), RuntimeOptions()))
+        with noting(OWN, action):
+            answer = _send(lambda: self._generic.call_api(call, OpenApiRequest(query=params), RuntimeOptions()))
         return Reply(answer["body"], answer["headers"])
 
     @staticmethod

@@ -29,6 +29,8 @@ from aliyunsdkcore.request import CommonRequest
 from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 
+from met import note_answer, noting
+
 ENS = "2017-11-10"
 STS = "2015-04-01"
 TIMEOUT_S = 30
@@ -90,7 +92,8 @@ class NewSdk:
         assert not unknown, f"the SDK's {action} has no {unknown}"
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
         method = getattr(self._ens, f"{name}_with_options")
-        typed = self._send(lambda: method(request, RuntimeOptions()))
+        with noting(ENS, action):
+            typed = self._send(lambda: method(request, RuntimeOptions()))
         return Reply(self._ens.answer["body"], self._ens.answer["headers"], typed.body)
 
     def call_other(self, version, action, **params):
@@ -99,7 +102,8 @@ class NewSdk:
             action=action, version=version, protocol=self._protocol, pathname="/", method="POST", auth_type="AK",
             style="RPC", req_body_type="formData", body_type="json",
         )  # fmt: skip
-        answer = self._send(lambda: self._generic.call_api(call, OpenApiRequest(query=params), RuntimeOptions()))
+        with noting(version, action):
+            answer = self._send(lambda: self._generic.call_api(call, OpenApiRequest(query=params), RuntimeOptions()))
         return Reply(answer["body"], answer["headers"])
 
     @staticmethod
@@ -151,7 +155,8 @@ class OldSdk:
             else:
                 setter(value)
         request.set_protocol_type(self._protocol)
-        return self._send(request)
+        with noting(ENS, action):
+            return self._send(request)
 
     def call_other(self, version, action, **params):
         """Calls an operation that this SDK has no classes for."""
@@ -159,7 +164,8 @@ class OldSdk:
         request.set_method("POST")
         for name, value in params.items():
             request.add_query_param(name, value)
-        return self._send(request)
+        with noting(version, action):
+            return self._send(request)
 
     def _send(self, request):
         request.set_endpoint(self._endpoint)
@@ -310,7 +316,9 @@ def exchange(connection, prepared):
         connection.endheaders(prepared.body or None)
     response = connection.getresponse()
     raw = response.read()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, raw)
+    answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, raw)
+    note_answer(prepared, answer)
+    return answer
 
 
 def timestamp(at=None):

@@ -68,7 +68,7 @@ pub struct App {
     _lock: File,
 }
 
-/// What an App stands on: the machine, but in tests and simulations.
+/// What an App stands on: the machine, but in tests, simulations and the lab.
 #[derive(Clone, Debug)]
 pub struct Ground {
     /// The time.
@@ -260,6 +260,18 @@ impl App {
     pub fn replace_identity(&self, identity: Identity) {
         self.throttle.keep(|account| identity.has_account(account));
         *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+    }
+
+    /// Puts other identities in the place of the present ones, which they are made of.
+    ///
+    /// # Errors
+    /// Those of `change`; then nothing is changed.
+    pub fn change_identity<E>(&self, change: impl FnOnce(&Identity) -> Result<Identity, E>) -> Result<(), E> {
+        let mut held = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&held)?;
+        self.throttle.keep(|account| changed.has_account(account));
+        *held = Arc::new(changed);
+        Ok(())
     }
 
     /// Frees what a process that used the folder before was doing when it ended.

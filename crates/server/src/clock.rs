@@ -14,6 +14,16 @@ pub enum Clock {
     System,
     /// A time that is set by hand, in milliseconds since the epoch.
     Manual(Arc<AtomicI64>),
+    /// The machine's clock, which somebody has moved forward.
+    Moved(Arc<Moved>),
+}
+
+/// How far a clock is ahead of the machine's.
+#[derive(Debug, Default)]
+pub struct Moved {
+    ahead_ms: AtomicI64,
+    /// The part of it that the clients' clocks have not taken part in, although their signatures count.
+    clients_behind_ms: AtomicI64,
 }
 
 impl Clock {
@@ -23,13 +33,47 @@ impl Clock {
         Self::Manual(Arc::new(AtomicI64::new(now.as_millis())))
     }
 
-    /// Moves a manual clock forward; the machine's clock goes by itself.
+    /// The machine's clock, which can be moved forward.
+    #[must_use]
+    pub fn movable() -> Self {
+        Self::Moved(Arc::default())
+    }
+
+    /// Moves a clock forward that can be; the machine's clock goes by itself.
     pub fn advance_millis(&self, millis: i64) {
         match self {
             Self::System => {}
             Self::Manual(now) => {
                 now.fetch_add(millis, Ordering::SeqCst);
             }
+            Self::Moved(moved) => {
+                moved.ahead_ms.fetch_add(millis, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Says that the clients' clocks have stayed behind by so much more, and that their signatures count all the same.
+    pub fn leave_clients_behind(&self, millis: i64) {
+        if let Self::Moved(moved) = self {
+            moved.clients_behind_ms.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// How far the clients' clocks are behind this one, in milliseconds, without their signatures being too old.
+    #[must_use]
+    pub fn clients_behind_ms(&self) -> i64 {
+        match self {
+            Self::System | Self::Manual(_) => 0,
+            Self::Moved(moved) => moved.clients_behind_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// How far this clock is ahead of the machine's, in milliseconds.
+    #[must_use]
+    pub fn ahead_ms(&self) -> i64 {
+        match self {
+            Self::System | Self::Manual(_) => 0,
+            Self::Moved(moved) => moved.ahead_ms.load(Ordering::SeqCst),
         }
     }
 
@@ -37,15 +81,18 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
-            Self::System => {
-                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-                let millis = since.map_or(0, |since| since.as_millis());
-                Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
-            }
+            Self::System => system_now(),
             Self::Manual(now) => Timestamp::from_millis(now.load(Ordering::SeqCst)),
+            Self::Moved(_) => system_now().plus_millis(self.ahead_ms()),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
+fn system_now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
 /// Where chance comes from.

@@ -29,6 +29,8 @@ pub use exposure::{Exposure, TlsSource};
 pub struct Config {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// The address of the lab; `None`, and there is no lab.
+    pub lab: Option<SocketAddr>,
     /// How what goes over the wire is protected.
     pub exposure: Exposure,
     /// How much an account may call.
@@ -129,6 +131,8 @@ pub struct Overrides {
     pub data: Option<PathBuf>,
     /// The address to listen on.
     pub listen: Option<String>,
+    /// The address of the lab.
+    pub lab: Option<String>,
     /// The certificate to show.
     pub tls_cert: Option<PathBuf>,
     /// Its key.
@@ -161,6 +165,9 @@ impl Config {
         if let Some(listen) = &overrides.listen {
             file.listen = Some(listen.clone());
         }
+        if let Some(lab) = &overrides.lab {
+            file.lab = Some(lab.clone());
+        }
         if let Some(data) = &overrides.data {
             file.data = Some(data.to_string_lossy().into_owned());
         }
@@ -179,6 +186,7 @@ impl Config {
                 "127.0.0.1:8470",
                 "an address such as 127.0.0.1:8470",
             )?,
+            lab: exposure::lab(file.lab.as_deref())?,
             exposure: exposure::exposure(&mut file)?,
             throttling: exposure::throttling(&file.throttling)?,
             metadata: metadata(&file.metadata, &data)?,
@@ -202,7 +210,7 @@ impl Config {
 }
 
 /// The configuration file's own types, which identities are made of.
-pub use file::{AccessKeyEntry, AccountEntry, PolicyEntry, RoleEntry};
+pub use file::{AccessKeyEntry, AccountEntry, PolicyEntry, RoleEntry, UserEntry};
 
 fn parsed<T: FromStr>(
     value: Option<&str>,

@@ -3,7 +3,6 @@
 mod seats;
 mod stall;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::metrics::CONTENT_TYPE;
-use crate::operations::{Incoming, dispatch, refuse};
+use crate::operations::{Incoming, MaybeBetween, dispatch_behind, refuse};
 use crate::tls::Tls;
 use crate::wire::fault::{ErrorRow, GatewayError};
 use crate::wire::reply::Reply;
@@ -110,11 +109,13 @@ pub struct Listener {
     pub tls: Option<Arc<Tls>>,
     /// What bounds a connection.
     pub bounds: Bounds,
+    /// Who stands between requests and operations.
+    pub between: MaybeBetween,
 }
 
 impl From<TcpListener> for Listener {
     fn from(tcp: TcpListener) -> Self {
-        Self { tcp, tls: None, bounds: Bounds::default() }
+        Self { tcp, tls: None, bounds: Bounds::default(), between: None }
     }
 }
 
@@ -124,7 +125,13 @@ struct Front {
     app: Arc<App>,
     tls: Option<Arc<Tls>>,
     bounds: Bounds,
+    between: MaybeBetween,
 }
+
+/// The request gets no answer, and the connection ends.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is kept back")]
+struct KeptBack;
 
 /// What is known of a connection before it has said anything.
 #[derive(Debug)]
@@ -148,8 +155,8 @@ enum Way {
 /// Serves connections until `stop` comes, then lets those that are busy finish, for
 /// [`STOP_TIMEOUT`] at most.
 pub async fn serve(app: Arc<App>, listener: impl Into<Listener>, stop: impl Future<Output = ()>) {
-    let Listener { tcp, tls, bounds } = listener.into();
-    let front = Arc::new(Front { app, tls, bounds });
+    let Listener { tcp, tls, bounds, between } = listener.into();
+    let front = Arc::new(Front { app, tls, bounds, between });
     let seats = Seats::new(bounds.connections);
     let graceful = GracefulShutdown::new();
     let (serves, stopping) = watch::channel(());
@@ -223,8 +230,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let service =
-            service_fn(|request| async move { Ok::<_, Infallible>(answer(self, request, way).await) });
+        let service = service_fn(|request| answer(self, request, way));
         let bounds = self.front.bounds;
         let spoken = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -245,11 +251,15 @@ impl Connection {
     }
 }
 
-async fn answer(connection: &Connection, request: Request<Body>, way: Way) -> Response<Full<Bytes>> {
+async fn answer(
+    connection: &Connection,
+    request: Request<Body>,
+    way: Way,
+) -> Result<Response<Full<Bytes>>, KeptBack> {
     let Connection { front, seat, peer, .. } = connection;
     let app = &front.app;
     let (head, body) = request.into_parts();
-    let refused = |row| respond(refuse(app, &head.headers, row));
+    let refused = |row| Ok(respond(refuse(app, &head.headers, row)));
     if way == Way::Unprotected {
         return refused(GatewayError::InvalidProtocolNeedSsl.row());
     }
@@ -258,11 +268,11 @@ async fn answer(connection: &Connection, request: Request<Body>, way: Way) -> Re
     }
     match head.uri.path() {
         "/" => {}
-        HEALTH_PATH => return plain("text/plain;charset=utf-8", Bytes::from_static(b"ok\n")),
+        HEALTH_PATH => return Ok(plain("text/plain;charset=utf-8", Bytes::from_static(b"ok\n"))),
         METRICS_PATH => {
             let _busy = seat.busy().await;
             let text = app.metrics.read(&app.db, app.clock.now()).await;
-            return plain(CONTENT_TYPE, text.into());
+            return Ok(plain(CONTENT_TYPE, text.into()));
         }
         _ => return refused(GatewayError::InvalidProductNotFound.row()),
     }
@@ -286,7 +296,7 @@ async fn answer(connection: &Connection, request: Request<Body>, way: Way) -> Re
         secure: way == Way::Tls,
     };
     let _busy = seat.busy().await;
-    respond(dispatch(app, &incoming).await)
+    dispatch_behind(app, &front.between, &incoming).await.map(respond).ok_or(KeptBack)
 }
 
 /// The bytes of target and headers, line ends and all.

@@ -20,7 +20,7 @@ pub const DEFAULT_ACCOUNT: &str = "1000000000000001";
 const ACCESS_KEYS_MAX: usize = 2;
 
 /// Every access key, by its id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Identity {
     keys: HashMap<String, AccessKey>,
     accounts: HashMap<AccountId, HashMap<String, Role>>,
@@ -61,6 +61,25 @@ impl Identity {
             identity.add_account(entry)?;
         }
         Ok(identity)
+    }
+
+    /// The same identities and one account more.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as [`Identity::of`].
+    pub fn with_account(&self, entry: AccountEntry) -> Result<Self, ConfigError> {
+        let mut identity = self.clone();
+        identity.add_account(entry)?;
+        Ok(identity)
+    }
+
+    /// The same identities without this account.
+    #[must_use]
+    pub fn without_account(&self, id: &AccountId) -> Self {
+        let mut identity = self.clone();
+        identity.accounts.remove(id);
+        identity.keys.retain(|_, key| key.principal.account != *id);
+        identity
     }
 
     /// Makes an identity of the default account with one key.

@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod identity;
+pub mod lab;
 pub mod logging;
 pub mod metrics;
 pub mod operations;

@@ -1,5 +1,6 @@
 //! The one way in: every operation, and how a request reaches it.
 
+mod between;
 mod prove;
 
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ use crate::wire::fault::{ErrorRow, Fault, GatewayError};
 use crate::wire::reply::Reply;
 use crate::wire::request::{CLOCK_WINDOW_MS, Format, Request};
 use prove::prove;
+
+pub use between::{Between, MaybeBetween};
 
 /// Every operation that is served.
 pub const OPERATIONS: &[Operation] = &[
@@ -126,6 +129,20 @@ pub struct Incoming<'a> {
 
 /// Answers a request, whatever it is.
 pub async fn dispatch(app: &App, incoming: &Incoming<'_>) -> Reply {
+    answer(app, None, incoming).await
+}
+
+/// Answers a request behind whoever stands between, who may keep the answer back.
+pub async fn dispatch_behind(app: &App, between: &MaybeBetween, incoming: &Incoming<'_>) -> Option<Reply> {
+    match between {
+        None => Some(answer(app, None, incoming).await),
+        Some(between) => {
+            between.around(incoming, Box::pin(answer(app, Some(between.as_ref()), incoming))).await
+        }
+    }
+}
+
+async fn answer(app: &App, between: Option<&dyn Between>, incoming: &Incoming<'_>) -> Reply {
     let now = app.clock.now();
     let request_id = app.chance.request_id();
     let host = host(incoming.headers);
@@ -141,7 +158,7 @@ pub async fn dispatch(app: &App, incoming: &Incoming<'_>) -> Reply {
     };
     let found = find(&request.version, &request.action);
     counting.is_for(found.as_ref().ok().map(|(position, _)| *position));
-    match serve(app, incoming, &request, &request_id, now, found).await {
+    match serve(app, between, incoming, &request, &request_id, now, found).await {
         Ok(body) => {
             counting.succeeded();
             Reply::success(request.format, &request.action, &request_id, body)
@@ -168,14 +185,18 @@ pub fn refuse(app: &App, headers: &HeaderMap, row: ErrorRow) -> Reply {
 /// Proves the caller, then calls the operation that was found: a stranger learns nothing about what there is.
 async fn serve(
     app: &App,
+    between: Option<&dyn Between>,
     incoming: &Incoming<'_>,
     request: &Request,
     request_id: &str,
     now: Timestamp,
     found: Result<(usize, &'static Operation), GatewayError>,
 ) -> Result<Value, Fault> {
-    let claim = request.claim(now)?;
-    let proven = prove(app, &claim, now).await?;
+    // Nothing, but in a lab.
+    let behind_ms = app.clock.clients_behind_ms();
+    let signed = now.plus_millis(-behind_ms);
+    let claim = request.claim(signed)?;
+    let proven = prove(app, &claim, now, signed).await?;
     let (position, operation) = found?;
     app.throttle.admit(&proven.principal.account, position, now).map_err(too_soon)?;
     let context = Context {
@@ -199,11 +220,20 @@ async fn serve(
             request: i64::from_ne_bytes(app.chance.bytes()),
             access_key_id: claim.access_key_id.to_owned(),
             nonce: claim.nonce.to_owned(),
-            expires: claim.stamped.plus_millis(CLOCK_WINDOW_MS),
+            expires: claim.stamped.plus_millis(behind_ms + CLOCK_WINDOW_MS),
         },
         repeats: true,
     };
-    let mut call = Call { app, caller, params: &request.params, now };
+    let call = Call { app, caller, params: &request.params, now };
+    if let Some(between) = between {
+        between.meet(operation, &call).await?;
+    }
+    carry_out(operation, call).await
+}
+
+/// Calls the operation, again if it met another transaction.
+async fn carry_out(operation: &'static Operation, mut call: Call<'_>) -> Result<Value, Fault> {
+    let app = call.app;
     let mut tries = 1;
     loop {
         match (operation.handler)(&call).await {

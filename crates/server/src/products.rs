@@ -5,6 +5,7 @@
 
 pub mod appstream;
 pub mod calotype;
+pub mod documented;
 pub mod ecd;
 pub mod ens;
 mod paging;

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a document that cannot be written has failed")]
 
+#[path = "docs/errors.rs"]
+mod errors;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

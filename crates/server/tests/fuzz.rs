@@ -89,7 +89,7 @@ impl Target {
         let mut listen = async |tls: Option<Arc<Tls>>| {
             let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = tcp.local_addr().unwrap();
-            let listener = Listener { tcp, tls, bounds };
+            let listener = Listener { tls, bounds, ..Listener::from(tcp) };
             serving.spawn(http::serve(Arc::clone(&app), listener, std::future::pending()));
             address
         };

@@ -543,7 +543,7 @@ fn kind_from_text(text: &str) -> Result<ImageKind> {
     }
 }
 
-fn stage_to_text(stage: Stage) -> &'static str {
+pub(crate) fn stage_to_text(stage: Stage) -> &'static str {
     match stage {
         Stage::Creating => "creating",
         Stage::Packing => "packing",

@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that names SQL, a driver or a store of objects. It decides nothing.
 
+pub mod accounts;
 pub mod backup;
 pub mod bundles;
 pub mod db;
@@ -9,6 +10,7 @@ pub mod deletions;
 pub mod delivery;
 pub mod disks;
 pub mod exports;
+pub mod holds;
 pub mod images;
 pub mod ingest;
 pub mod instances;
@@ -18,6 +20,7 @@ mod migrations;
 pub mod nonces;
 pub mod objects;
 pub mod replicas;
+pub mod saved;
 pub mod seam;
 pub mod sessions;
 pub mod shares;

@@ -1,5 +1,5 @@
-//! What may stand between the program and its stores: nothing, but in tests and simulations, which stop,
-//! fail, lose or replace single steps here.
+//! What may stand between the program and its stores: nothing, but in tests, simulations and the lab, which
+//! stop, fail, lose or replace single steps here.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

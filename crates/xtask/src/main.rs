@@ -20,6 +20,7 @@ cargo xtask s3       the long form of the S3 test: three S3 servers, killed in t
 cargo xtask s3-server    build the S3 server that the tests start, and print its path
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
+cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
 cargo xtask bless    write the generated documents anew
 ";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ["test"] => test::all(),
         ["check"] => check(),
         ["tidy"] => tidy::run(),
+        ["errors"] => test::errors(),
         ["kill"] => test::kill(),
         ["race"] => test::race(),
         ["s3"] => s3::long(),

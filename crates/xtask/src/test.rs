@@ -6,20 +6,50 @@ use std::process::Command;
 use crate::postgres::Postgres;
 use crate::{Outcome, cargo, root, run, s3, tidy};
 
-/// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails.
+/// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails. In the end it
+/// compares what the tests have met with the document that says so.
 pub(crate) fn all() -> Outcome {
     tidy::run()?;
     let s3_server = s3::server()?.to_string_lossy().into_owned();
-    cargo(&["test", "--workspace"], &[(s3::VARIABLE, &s3_server)])?;
-    on_postgres()?;
-    end_to_end(&["tests/e2e"], &[])
+    let met = fresh_notes()?;
+    cargo(&["test", "--workspace"], &[(s3::VARIABLE, &s3_server), ("CALOTYPE_MET", &met)])?;
+    on_postgres(&s3_server)?;
+    end_to_end(&["tests/e2e"], &[("CALOTYPE_MET", &met)])?;
+    errors_document(&[("CALOTYPE_ERRORS", &met)])
+}
+
+/// Writes the document of errors anew, from what the tests meet.
+pub(crate) fn errors() -> Outcome {
+    let met = fresh_notes()?;
+    cargo(&["test", "--workspace", "--test", "it"], &[("CALOTYPE_MET", &met)])?;
+    end_to_end(&["tests/e2e"], &[("CALOTYPE_MET", &met)])?;
+    errors_document(&[("CALOTYPE_ERRORS", &met), ("CALOTYPE_BLESS", "1")])
+}
+
+fn errors_document(environment: &[(&str, &str)]) -> Outcome {
+    cargo(&["test", "--workspace", "--test", "docs", "errors_document"], environment)
+}
+
+/// An empty folder for what the tests note.
+fn fresh_notes() -> Result<String, String> {
+    let folder = root().join("target/met");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    Ok(folder.to_string_lossy().into_owned())
 }
 
 /// Runs the tests of the store and of the server once more, over PostgreSQL.
-fn on_postgres() -> Outcome {
+fn on_postgres(s3_server: &str) -> Outcome {
     let postgres = Postgres::start()?;
     let url = postgres.url();
-    let environment = [("CALOTYPE_TEST_POSTGRES", url.as_str()), ("CALOTYPE_TEST_ENGINE", "postgres")];
+    let environment = [
+        ("CALOTYPE_TEST_POSTGRES", url.as_str()),
+        ("CALOTYPE_TEST_ENGINE", "postgres"),
+        (s3::VARIABLE, s3_server),
+    ];
     // Of the whole workspace, as above: another choice of packages would compile dependencies anew.
     cargo(&["test", "--workspace", "--test", "it", "--test", "postgres"], &environment)?;
     cargo(&["test", "--workspace", "--test", "it", "exchanges", "--", "--ignored"], &environment)

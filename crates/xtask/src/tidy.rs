@@ -42,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("products", &["products", "service", "app", "clock", "wire"]),
     ("operations", &["products", "service", "app", "clock", "identity", "sessions", "throttle", "wire"]),
     ("http", &["operations", "app", "metrics", "tls", "wire"]),
+    ("lab", &["lab", "app", "clock", "config", "identity", "operations", "products", "wire"]),
     ("workers", &["workers", "app", "clock", "logging", "metrics", "sessions"]),
     ("backup", &["app", "clock", "config"]),
     ("check", &["check", "app", "clock", "config"]),
@@ -168,7 +169,7 @@ fn is_test_name(name: &str) -> bool {
 /// The source files of the project with this ending, in order.
 fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![root.join("crates"), root.join("tests")];
+    let mut folders = vec![root.join("crates"), root.join("python"), root.join("tests")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();

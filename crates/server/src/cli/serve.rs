@@ -1,13 +1,15 @@
 //! Serves the APIs until it is asked to stop.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calotype::app::{App, CREDENTIALS_FILE};
-use calotype::clock::Clock;
+use calotype::app::{App, CREDENTIALS_FILE, Ground};
 use calotype::config::{Config, ConfigError, TlsSource};
 use calotype::http::{self, Listener};
+use calotype::lab::{self, Lab};
+use calotype::operations::MaybeBetween;
 use calotype::tls::{self, Tls, TlsError};
 use calotype::workers;
 use calotype_store::db::StoreError;
@@ -15,6 +17,7 @@ use calotype_store::stores;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::{Installation, Outcome};
 
@@ -25,6 +28,9 @@ pub(super) struct Serve {
     /// The address to listen on.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Open the lab at this address of the machine itself: faults, states, worlds and time on demand, for tests.
+    #[arg(long, value_name = "ADDR")]
+    lab: Option<String>,
     #[command(flatten)]
     protection: Protection,
 }
@@ -51,6 +57,7 @@ impl Serve {
         let Protection { tls_cert, tls_key, tls_self_signed, insecure_http } = self.protection.clone();
         let mut overrides = self.installation.overrides();
         overrides.listen.clone_from(&self.listen);
+        overrides.lab.clone_from(&self.lab);
         (overrides.tls_cert, overrides.tls_key) = (tls_cert, tls_key);
         (overrides.tls_self_signed, overrides.insecure_http) = (tls_self_signed, insecure_http);
         Config::load(&overrides, |name| std::env::var(name).ok())
@@ -62,7 +69,9 @@ pub(super) async fn serve(arguments: Serve) -> Outcome {
     config.check_exposure()?;
     let (listen, data, source) = (config.listen, config.data.clone(), config.exposure.tls.clone());
     let has_accounts = config.identity.is_some();
-    let app = App::open(config, Clock::System).await?;
+    let lab = config.lab.map(|address| (address, Lab::new()));
+    let ground = lab.as_ref().map_or_else(Ground::default, |(_, lab)| lab.ground());
+    let app = App::open_on(config, ground).await?;
     let shown =
         source.as_ref().map(|source| tls::load(source, &data, listen, app.clock.now())).transpose()?;
     let tls = shown.map(|shown| Arc::new(Tls::new(shown)));
@@ -86,8 +95,11 @@ pub(super) async fn serve(arguments: Serve) -> Outcome {
     } else {
         println!("the access key is in {}", data.join(CREDENTIALS_FILE).display());
     }
+    let (in_lab, between) = open_lab(&app, lab.as_ref()).await?;
     let told = stores::reloads(&mut app.db.read().await?).await?;
-    let mut reloading = Reloading { app: Arc::clone(&app), tls: tls.clone(), arguments, has_accounts, told };
+    let lab = lab.map(|(_, lab)| lab);
+    let (shared, tls_shared) = (Arc::clone(&app), tls.clone());
+    let mut reloading = Reloading { app: shared, tls: tls_shared, arguments, has_accounts, told, lab };
     let stop = async move {
         loop {
             tokio::select! {
@@ -102,9 +114,23 @@ pub(super) async fn serve(arguments: Serve) -> Outcome {
         }
     };
     let working = workers::start(&app);
-    http::serve(app, Listener { tls, ..Listener::from(tcp) }, stop).await;
-    drop(working);
+    http::serve(app, Listener { tls, between, ..Listener::from(tcp) }, stop).await;
+    drop((working, in_lab));
     Ok(())
+}
+
+/// Opens the lab, if there is to be one: its listener, and what stands between requests and operations.
+async fn open_lab(
+    app: &Arc<App>,
+    lab: Option<&(SocketAddr, Arc<Lab>)>,
+) -> Result<(JoinSet<()>, MaybeBetween), Box<dyn std::error::Error>> {
+    let mut serving = JoinSet::new();
+    let Some((address, lab)) = lab else { return Ok((serving, None)) };
+    let door = TcpListener::bind(address).await;
+    let door = door.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("THE LAB IS ON at http://{}: for tests, never for anything else", door.local_addr()?);
+    serving.spawn(lab::serve(Arc::clone(app), Arc::clone(lab), door));
+    Ok((serving, lab.between()))
 }
 
 /// What is read again when a signal asks for it.
@@ -115,6 +141,7 @@ struct Reloading {
     has_accounts: bool,
     /// How often servers were told to read their configurations again.
     told: i64,
+    lab: Option<Arc<Lab>>,
 }
 
 /// The time between two looks whether another server tells to reload.
@@ -198,6 +225,10 @@ impl Reloading {
             }
         }
         if let Some(identity) = config.identity {
+            let identity = match &self.lab {
+                Some(lab) => lab.with_worlds(identity)?,
+                None => identity,
+            };
             self.app.replace_identity(identity);
         }
         Ok(())

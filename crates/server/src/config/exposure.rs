@@ -35,11 +35,21 @@ pub enum TlsSource {
 
 impl Config {
     /// Checks that nobody reads along by accident: what goes to other machines goes over TLS, or the operator
-    /// has said that it need not.
+    /// has said that it need not. And that nobody serves others from a lab, where whoever is on this machine can
+    /// take anything away.
     ///
     /// # Errors
     /// [`ConfigError`], which says what can be done.
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
+        if let Some(lab) = self.lab {
+            if !is_local(lab) {
+                return Err(ConfigError::new(format!("lab: {lab} can be reached from other machines")));
+            }
+            if !is_local(self.listen) {
+                let text = format!("lab: not while other machines can reach the server at {}", self.listen);
+                return Err(ConfigError::new(text));
+            }
+        }
         let plain = self.exposure.tls.is_none() && !self.exposure.insecure_http;
         if plain && !is_local(self.listen) {
             return Err(ConfigError::new(format!(
@@ -55,6 +65,13 @@ impl Config {
 
 fn is_local(listen: SocketAddr) -> bool {
     listen.ip().to_canonical().is_loopback()
+}
+
+/// The address of the lab, if there is to be one.
+pub(super) fn lab(text: Option<&str>) -> Result<Option<SocketAddr>, ConfigError> {
+    text.filter(|text| !text.is_empty())
+        .map(|text| parsed(Some(text), "lab", "", "an address such as 127.0.0.1:8471"))
+        .transpose()
 }
 
 /// Puts what the command line says in the place of what file and environment say. It names another source of the

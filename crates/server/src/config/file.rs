@@ -12,6 +12,7 @@ use super::ConfigError;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     pub listen: Option<String>,
+    pub lab: Option<String>,
     #[serde(deserialize_with = "flag")]
     pub insecure_http: Option<String>,
     pub data: Option<String>,
@@ -30,9 +31,10 @@ pub(super) struct File {
 
 impl File {
     /// The single values, each with its environment variable.
-    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 20] {
+    pub(super) fn scalars(&mut self) -> [(&'static str, &mut Option<String>); 21] {
         [
             ("CALOTYPE_LISTEN", &mut self.listen),
+            ("CALOTYPE_LAB", &mut self.lab),
             ("CALOTYPE_INSECURE_HTTP", &mut self.insecure_http),
             ("CALOTYPE_TLS_CERT", &mut self.tls.cert),
             ("CALOTYPE_TLS_KEY", &mut self.tls.key),
@@ -185,7 +187,7 @@ pub(super) struct PublicImageEntry {
 }
 
 /// An account.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountEntry {
     /// Its id.
@@ -202,7 +204,7 @@ pub struct AccountEntry {
 }
 
 /// An access key. Has no `Debug` of its own that would show the secret.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKeyEntry {
     /// Its id.
@@ -221,7 +223,7 @@ impl std::fmt::Debug for AccessKeyEntry {
 }
 
 /// A user of an account.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserEntry {
     /// Its name.
@@ -237,7 +239,7 @@ pub struct UserEntry {
 }
 
 /// A role of an account.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleEntry {
     /// Its name.
@@ -252,7 +254,7 @@ pub struct RoleEntry {
 }
 
 /// A policy.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
     /// Its name.

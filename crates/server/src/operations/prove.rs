@@ -26,13 +26,20 @@ pub(super) struct Proven {
 ///
 /// The nonce is spent whatever comes of the request. One that is refused afterwards, be it for coming too soon,
 /// can never be carried out by somebody who has seen it go by; clients sign anew when they try again.
-pub(super) async fn prove(app: &App, claim: &Claim<'_>, now: Timestamp) -> Result<Proven, Fault> {
+///
+/// `signed` is the present time by the clocks of those who sign.
+pub(super) async fn prove(
+    app: &App,
+    claim: &Claim<'_>,
+    now: Timestamp,
+    signed: Timestamp,
+) -> Result<Proven, Fault> {
     let identity = app.identity();
     let proven = match identity.key(claim.access_key_id) {
         Some(key) => permanent(key, claim)?,
         None => temporary(app, &identity, claim, now).await?,
     };
-    app.nonces.spend(claim.access_key_id, claim.nonce, claim.stamped, now).map_err(GatewayError::from)?;
+    app.nonces.spend(claim.access_key_id, claim.nonce, claim.stamped, signed).map_err(GatewayError::from)?;
     Ok(proven)
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 mod gateway;
 
-pub use gateway::GatewayError;
+pub use gateway::{ANY_NAME, GatewayError};
 
 /// One row of an error table: what the caller sees.
 #[derive(Clone, Debug, PartialEq, Eq)]

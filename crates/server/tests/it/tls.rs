@@ -45,7 +45,7 @@ impl Secured {
         let source = TlsSource::SelfSigned { names: vec!["images.example".to_owned()] };
         let shown = tls::load(&source, &world.path(""), address, today()).unwrap();
         let tls = Arc::new(Tls::new(shown));
-        let listener = Listener { tcp, tls: Some(Arc::clone(&tls)), bounds };
+        let listener = Listener { tls: Some(Arc::clone(&tls)), bounds, ..Listener::from(tcp) };
         let mut serving = JoinSet::new();
         serving.spawn(http::serve(Arc::clone(&world.app), listener, std::future::pending()));
         Self { address, authority: tls::authority_file(&world.path("")), tls, _serving: serving }

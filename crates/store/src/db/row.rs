@@ -69,6 +69,11 @@ impl Row {
         Self(cells)
     }
 
+    /// Its cells.
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.0
+    }
+
     /// The text in `column`, if there is one.
     ///
     /// # Errors

@@ -86,6 +86,30 @@ impl AppStreamError {
         Self::InvalidParameter(Cow::Borrowed(name))
     }
 
+    /// One of each in their order, for whoever lists or imitates them: that of a parameter under this name.
+    #[must_use]
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        let away = || StoreError::Unavailable("told so".into());
+        vec![
+            Self::Internal(StoreError::Corrupt("told so".to_owned())),
+            Self::ImageNotExist,
+            Self::NotAllow,
+            Self::CommunityParent,
+            Self::SharedIn,
+            Self::InUse,
+            Self::Creating,
+            Self::DeleteTemplate(away()),
+            Self::QueryTemplate(away()),
+            Self::TemplateNotFound,
+            Self::SharedOut,
+            Self::Unavailable(away()),
+            Self::InvalidParameter(name.to_owned().into()),
+            Self::IncorrectStatus,
+            Self::Denied(Box::new(denied.clone())),
+            Self::Replayed,
+        ]
+    }
+
     /// What the caller sees: status, code and message, letter for letter as documented.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -126,7 +150,7 @@ impl AppStreamError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         // The only place where a failure can say so in the members of a success.
         let fault =
             Fault::new(self.row()).with_extra(vec![("Success", json!(false)), ("Data", json!(false))]);

@@ -58,6 +58,27 @@ impl CalotypeError {
         Self::InvalidParameter(name.into())
     }
 
+    /// One of each in their order, for whoever lists or imitates them: that of a parameter under this name.
+    #[must_use]
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        vec![
+            Self::MissingParameter,
+            Self::InvalidParameter(name.to_owned().into()),
+            Self::DeletionNotExist,
+            Self::NotRestored(RestoreRefusal::Restored),
+            Self::NotRestored(RestoreRefusal::GraceOver),
+            Self::NotRestored(RestoreRefusal::Lost(Vec::new())),
+            Self::ImageNotExist,
+            Self::NotOwner,
+            Self::NotAvailable,
+            Self::ParentNotExist,
+            Self::Denied(Box::new(denied.clone())),
+            Self::Replayed,
+            Self::Store(StoreError::Unavailable("told so".into())),
+            Self::Store(StoreError::Corrupt("told so".to_owned())),
+        ]
+    }
+
     /// What the caller sees.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -98,7 +119,7 @@ impl CalotypeError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         let fault = Fault::new(self.row());
         match self {
             Self::Denied(denied) => fault.with_access_denied(access_denied(&denied, call)),

@@ -86,6 +86,31 @@ impl EcdError {
         Self::InvalidParameter(Cow::Borrowed(name))
     }
 
+    /// One of each in their order, for whoever lists or imitates them: that of a parameter under this name.
+    #[must_use]
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        let away = || StoreError::Unavailable("told so".into());
+        vec![
+            Self::MissingParameter,
+            Self::InvalidParameter(name.to_owned().into()),
+            Self::Denied(Box::new(denied.clone())),
+            Self::NotOwner,
+            Self::ImageNotExist,
+            Self::TemplateNotFound,
+            Self::NotAllow,
+            Self::CommunityParent,
+            Self::SharedIn,
+            Self::InUse,
+            Self::Creating,
+            Self::DeleteTemplate(away()),
+            Self::QueryTemplate(away()),
+            Self::SharedOut,
+            Self::Replayed,
+            Self::Store(StoreError::Unavailable("told so".into())),
+            Self::Store(StoreError::Corrupt("told so".to_owned())),
+        ]
+    }
+
     /// What the caller sees: status, code and message.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -124,7 +149,7 @@ impl EcdError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         let fault = Fault::new(self.row());
         match self {
             Self::Denied(denied) => fault.with_access_denied(access_denied(&denied, call)),

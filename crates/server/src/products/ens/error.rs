@@ -88,6 +88,30 @@ impl EnsError {
         Self::InvalidParameter(Cow::Borrowed(name))
     }
 
+    /// One of each in their order, for whoever lists or imitates them: that of a parameter under this name.
+    #[must_use]
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        vec![
+            Self::MissingParameter,
+            Self::MissingOneParameter,
+            Self::MissingResourceIdsOrTags,
+            Self::InvalidParameter(name.to_owned().into()),
+            Self::Invalid("the parameters do not go together"),
+            Self::Denied(Box::new(denied.clone())),
+            Self::NotOwner,
+            Self::ImageNotExist,
+            Self::IncorrectImageStatus,
+            Self::ImageUsedToCreate,
+            Self::ImageUsedOtherwise,
+            Self::ImageTypeNotSupported,
+            Self::IncorrectInstanceStatus,
+            Self::InstanceProtected,
+            Self::Replayed,
+            Self::Store(StoreError::Unavailable("told so".into())),
+            Self::Store(StoreError::Corrupt("told so".to_owned())),
+        ]
+    }
+
     /// What the caller sees: status, code and message, letter for letter as documented.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -145,7 +169,7 @@ impl EnsError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         let fault = Fault::new(self.row());
         match self {
             Self::Denied(denied) => fault.with_access_denied(access_denied(&denied, call)),

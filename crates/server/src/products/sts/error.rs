@@ -6,7 +6,10 @@ use calotype_store::db::StoreError;
 
 use crate::products::{Call, access_denied};
 use crate::service::ServiceError;
-use crate::wire::fault::{ErrorRow, Fault, GatewayError};
+use crate::wire::fault::{ANY_NAME, ErrorRow, Fault, GatewayError};
+
+/// The parameters of AssumeRole that can be missing or wrongly formed.
+const PARAMETERS: [&str; 4] = ["ExternalId", "Policy", "RoleArn", "RoleSessionName"];
 
 /// Why an operation of STS was not done, in the order of its document.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,26 @@ pub enum StsError {
 }
 
 impl StsError {
+    /// One of each in their order, for whoever lists or imitates them: those of a parameter under this name, if
+    /// AssumeRole has it.
+    #[must_use]
+    pub fn every(name: &str, denied: &Denied) -> Vec<Self> {
+        let name = PARAMETERS.into_iter().find(|parameter| *parameter == name).unwrap_or(ANY_NAME);
+        vec![
+            Self::Missing(name),
+            Self::Duration { longest_s: 3_600 },
+            Self::WronglyFormed(name),
+            Self::PolicyGrammar,
+            Self::PolicySize,
+            Self::Denied(Box::new(denied.clone())),
+            Self::DeniedToAccount(Box::new(denied.clone())),
+            Self::NoRole,
+            Self::Replayed,
+            Self::Store(StoreError::Unavailable("told so".into())),
+            Self::Store(StoreError::Corrupt("told so".to_owned())),
+        ]
+    }
+
     /// What the caller sees.
     #[must_use]
     pub fn row(&self) -> ErrorRow {
@@ -91,7 +114,7 @@ impl StsError {
     }
 
     /// The fault that the caller sees, with the inner cause for the log.
-    pub(super) fn into_fault(self, call: &Call<'_>) -> Fault {
+    pub(in crate::products) fn into_fault(self, call: &Call<'_>) -> Fault {
         let fault = Fault::new(self.row());
         match self {
             Self::Denied(denied) | Self::DeniedToAccount(denied) => {

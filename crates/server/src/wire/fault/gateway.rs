@@ -7,6 +7,25 @@ use super::ErrorRow;
 use crate::wire::nonces::NonceRefused;
 use crate::wire::params::{InvalidParameter, MalformedParams};
 
+/// The parameters that every request has, and what stands for any of them.
+const COMMON: [&str; 9] = [
+    "AccessKeyId",
+    "Action",
+    "SecurityToken",
+    "Signature",
+    "SignatureMethod",
+    "SignatureNonce",
+    "Timestamp",
+    "Version",
+    ANY_NAME,
+];
+
+/// What stands for the name of any parameter.
+pub const ANY_NAME: &str = "%s";
+
+/// When an imitated refusal tells to come back, in milliseconds.
+const RETRY_AFTER_MS: u64 = 1_000;
+
 /// A refusal that is the same for every product: form, identity, clock, rate.
 ///
 /// The variants stand in the order of the gateway's error table, which is not the order in which they
@@ -100,6 +119,49 @@ pub enum GatewayError {
 }
 
 impl GatewayError {
+    /// One of each in their order, for whoever lists or imitates them: that of a parameter under this name, if it is
+    /// one that can be absent.
+    #[must_use]
+    pub fn every(name: &str) -> Vec<Self> {
+        let retry_after_ms = RETRY_AFTER_MS;
+        let string_to_sign = String::new();
+        let missing = COMMON.iter().find(|common| **common == name).map(|name| Self::Missing { name });
+        let others = [
+            Self::MissingParameter,
+            Self::InvalidTimeStampFormat,
+            Self::InvalidTimeStampExpired,
+            Self::SignatureNonceUsed,
+            Self::SignatureDoesNotMatch { string_to_sign: string_to_sign.clone() },
+            Self::SignatureDoesNotMatchAcs3 {
+                string_to_sign: string_to_sign.clone(),
+                canonical_request: String::new(),
+            },
+            Self::IncompleteSignature { string_to_sign },
+            Self::InvalidSignatureMethod,
+            Self::InvalidAccessKeyIdNotFound,
+            Self::InvalidAccessKeyIdInactive,
+            Self::InvalidSecurityTokenExpired,
+            Self::InvalidSecurityTokenMalformed,
+            Self::InvalidSecurityTokenMismatch,
+            Self::InvalidActionNotFound,
+            Self::InvalidVersion,
+            Self::InvalidParameterFormat,
+            Self::InvalidParameter { name: name.to_owned() },
+            Self::InvalidProductNotFound,
+            Self::UnsupportedHttpMethod,
+            Self::InvalidProtocolNeedSsl,
+            Self::Throttling { retry_after_ms },
+            Self::ThrottlingUser { retry_after_ms },
+            Self::ThrottlingApi { retry_after_ms },
+            Self::NoPermission,
+            Self::ForbiddenRam,
+            Self::NoPermissionEns,
+            Self::InternalError,
+            Self::ServiceUnavailable,
+        ];
+        missing.into_iter().chain(others).collect()
+    }
+
     /// What the caller sees: status, code and message.
     #[must_use]
     pub fn row(&self) -> ErrorRow {

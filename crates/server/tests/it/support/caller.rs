@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::refusals::{NO_PERMISSION, Row};
 use super::{ENS, NODE};
+use crate::met;
 
 pub use calotype::client::Answer;
 
@@ -42,12 +43,15 @@ impl Caller {
 
     /// Calls an operation of ENS, if there is somebody to answer.
     pub async fn try_call(&self, action: &str, params: &Params<'_>) -> Result<Answer, NoAnswer> {
-        self.client.call(ENS, action, params).await
+        let answer = self.client.call(ENS, action, params).await;
+        answer.inspect(|answer| met::note(ENS, action, answer))
     }
 
     /// Calls an operation of any API.
     pub async fn call(&self, version: &str, action: &str, params: &Params<'_>) -> Answer {
-        self.client.call(version, action, params).await.unwrap()
+        let answer = self.client.call(version, action, params).await.unwrap();
+        met::note(version, action, &answer);
+        answer
     }
 
     /// Calls an operation of ENS that must succeed, and gives the body.
