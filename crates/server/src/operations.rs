@@ -107,6 +107,9 @@ pub const OPERATIONS: &[Operation] = &[
 /// How often a call that met another transaction is tried, the first time included.
 const TRIES_MAX: u32 = 5;
 
+/// How long after its arrival a call is begun anew, in milliseconds: clients give up, some after three seconds.
+const REPEATS_MS: i64 = 2_000;
+
 /// The longest user agent that policies see, in bytes.
 const USER_AGENT_BYTES_MAX: usize = 512;
 
@@ -234,10 +237,10 @@ async fn serve(
 /// Calls the operation, again if it met another transaction.
 async fn carry_out(operation: &'static Operation, mut call: Call<'_>) -> Result<Value, Fault> {
     let app = call.app;
-    let mut tries = 1;
+    let (mut tries, give_up) = (1, now.plus_millis(REPEATS_MS));
     loop {
         match (operation.handler)(&call).await {
-            Err(fault) if tries < TRIES_MAX && is_conflict(&fault) => {
+            Err(fault) if tries < TRIES_MAX && is_conflict(&fault) && app.clock.now() < give_up => {
                 tokio::time::sleep(pause(tries, app.chance.bytes())).await;
                 tries += 1;
                 call.caller.repeats = tries < TRIES_MAX;

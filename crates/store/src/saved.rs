@@ -26,9 +26,6 @@ pub const ROWS_MAX: usize = 10_000;
 /// Bytes of objects that are saved, at most.
 pub const OBJECT_BYTES_MAX: u64 = 16 << 20;
 
-/// A part of what is written at once.
-const PART_BYTES: usize = 1 << 20;
-
 /// The rows of an account, by table, and its bytes, by the id of the replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedAccount {
@@ -141,9 +138,9 @@ async fn write(
             return Err(unfit("the key of a replica"));
         }
         let objects = places.region(&new.region).ok_or_else(|| unfit("a region"))?;
-        let mut upload = objects.upload(&new.key, PART_BYTES).await?;
+        let mut upload = objects.upload(&new.key, bytes.len() as u64).await?;
         written.push((new.region.clone(), new.key.clone()));
-        upload.put(bytes::Bytes::copy_from_slice(bytes), 1).await?;
+        upload.put(bytes::Bytes::copy_from_slice(bytes)).await?;
         upload.finish().await?;
     }
     let mut tx = db.begin().await?;

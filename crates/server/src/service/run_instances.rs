@@ -71,12 +71,14 @@ pub async fn run_instances(
 ) -> Result<Vec<InstanceId>, ServiceError<RunRefusal>> {
     caller.authorize_consumer(command.kind, "*")?;
     let mut tx = begin(app, caller).await?;
+    // Alone where there is a token: of two such launches the later one must see what the first has launched.
+    let has_token = command.echo.iter().any(|(name, _)| name == TOKEN);
+    images::lock(&mut tx, &command.image, if has_token { Lock::Alone } else { Lock::Shared });
     let launched = launched_before(&mut tx, caller, command).await?;
     if !launched.is_empty() {
         tx.commit().await?;
         return Ok(launched);
     }
-    images::lock(&mut tx, &command.image, Lock::Shared);
     let view = tx.ask(images::load(product_of(command.kind), &command.image, caller.account())).await?;
     let image = usable(view.as_ref()).map_err(|unusable| ServiceError::Refused(unusable.into()))?;
     let image_gib = image.virtual_size_bytes.unwrap_or(0).div_ceil(GIB).max(1);

@@ -27,7 +27,7 @@ use exchange::{Answer, Link, Order};
 
 /// How long a server waits for the answers of an exchange before it takes the database for away. Row locks are
 /// waited for within it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a command does: it reads whole tables.
 const COMMAND_PATIENCE: Duration = Duration::from_mins(5);

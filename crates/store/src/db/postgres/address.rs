@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// A transaction that stands still that long, because its server does, is rolled back: nobody waits for its locks
 /// any longer. A lock that is held by one at work is waited for so long, and then asked for anew.
-const SESSION: &str = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=2s";
+const SESSION: &str = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=1s";
 
 /// Connections of a server, if nothing else is said.
 pub const CONNECTIONS: usize = 16;
@@ -18,7 +18,8 @@ pub const CONNECTIONS: usize = 16;
 /// Where a database is.
 #[derive(Clone, Debug)]
 pub struct Address {
-    pub(super) config: tokio_postgres::Config,
+    /// How to get to each host.
+    pub(super) hosts: Vec<tokio_postgres::Config>,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) connections: usize,
 }
@@ -51,8 +52,44 @@ impl Address {
         } else {
             None
         };
-        Ok(Self { config, tls, connections: connections.unwrap_or(CONNECTIONS) })
+        let hosts = (0..config.get_hosts().len()).map(|place| only(&config, place)).collect();
+        Ok(Self { hosts, tls, connections: connections.unwrap_or(CONNECTIONS) })
     }
+}
+
+/// The address with one of its hosts only.
+fn only(all: &tokio_postgres::Config, place: usize) -> tokio_postgres::Config {
+    let mut one = tokio_postgres::Config::new();
+    match all.get_hosts().get(place) {
+        Some(Host::Tcp(name)) => one.host(name),
+        Some(Host::Unix(path)) => one.host_path(path),
+        None => &mut one,
+    };
+    // One port may be that of all.
+    let ports = all.get_ports();
+    if let Some(port) = ports.get(place).or(ports.first()) {
+        one.port(*port);
+    }
+    if let Some(user) = all.get_user() {
+        one.user(user);
+    }
+    if let Some(password) = all.get_password() {
+        one.password(password);
+    }
+    if let Some(name) = all.get_dbname() {
+        one.dbname(name);
+    }
+    if let Some(name) = all.get_application_name() {
+        one.application_name(name);
+    }
+    if let Some(options) = all.get_options() {
+        one.options(options);
+    }
+    one.ssl_mode(all.get_ssl_mode());
+    one.target_session_attrs(all.get_target_session_attrs());
+    one.channel_binding(all.get_channel_binding());
+    one.keepalives(all.get_keepalives()).keepalives_idle(all.get_keepalives_idle());
+    one
 }
 
 fn trusting(authorities: &str) -> Result<ClientConfig, String> {

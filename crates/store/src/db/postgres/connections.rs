@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Connect, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config};
 
 use super::super::{Result, StoreError};
 use super::address::Address;
-use super::errors::unavailable;
+use super::errors::{Driver, unavailable};
 
 /// How long a connection is waited for, be it one of the pool or a new one. Some clients give up after three
 /// seconds.
@@ -19,15 +26,7 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
 
 pub(super) fn pool(address: &Address) -> Result<Pool> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let mut config = address.config.clone();
-    config.connect_timeout(CONNECT_TIMEOUT);
-    let manager = match &address.tls {
-        Some(tls) => {
-            let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls.as_ref().clone());
-            Manager::from_config(config, tls, recycling)
-        }
-        None => Manager::from_config(config, tokio_postgres::NoTls, recycling),
-    };
+    let manager = Manager::from_connect(Config::new(), AnyHost(address.clone()), recycling);
     Pool::builder(manager)
         .max_size(address.connections)
         .runtime(Runtime::Tokio1)
@@ -38,6 +37,50 @@ pub(super) fn pool(address: &Address) -> Result<Pool> {
         }))
         .build()
         .map_err(unavailable)
+}
+
+/// Connects to whichever host is the first to take it: one that is silent holds nobody up.
+struct AnyHost(Address);
+
+impl Connect for AnyHost {
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Driver<(Client, JoinHandle<()>)>> {
+        let mut tries: FuturesUnordered<_> = self.0.hosts.iter().map(|host| self.connect_to(host)).collect();
+        Box::pin(async move {
+            loop {
+                match tries.next().await {
+                    Some(Err(_)) if !tries.is_empty() => {}
+                    Some(tried) => return tried,
+                    // There is always a host.
+                    None => std::future::pending().await,
+                }
+            }
+        })
+    }
+}
+
+impl AnyHost {
+    async fn connect_to(&self, host: &Config) -> Driver<(Client, JoinHandle<()>)> {
+        if let Some(tls) = &self.0.tls {
+            let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls.as_ref().clone());
+            let (client, connection) = host.connect(tls).await?;
+            return Ok((client, drive(connection)));
+        }
+        let (client, connection) = host.connect(tokio_postgres::NoTls).await?;
+        Ok((client, drive(connection)))
+    }
+}
+
+/// Lets a connection work until it ends.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pool holds the handle, and ends the task with the connection"
+)]
+fn drive(connection: impl Future<Output = Driver<()>> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection to the database has ended");
+        }
+    })
 }
 
 /// A connection, an old one or a new one.
