@@ -237,13 +237,13 @@ async fn serve(
 /// Calls the operation, again if it met another transaction.
 async fn carry_out(operation: &'static Operation, mut call: Call<'_>) -> Result<Value, Fault> {
     let app = call.app;
-    let (mut tries, give_up) = (1, now.plus_millis(REPEATS_MS));
+    let (mut tries, give_up) = (1, call.now.plus_millis(REPEATS_MS));
     loop {
+        call.caller.repeats = tries < TRIES_MAX && app.clock.now() < give_up;
         match (operation.handler)(&call).await {
-            Err(fault) if tries < TRIES_MAX && is_conflict(&fault) && app.clock.now() < give_up => {
+            Err(fault) if call.caller.repeats && is_conflict(&fault) => {
                 tokio::time::sleep(pause(tries, app.chance.bytes())).await;
                 tries += 1;
-                call.caller.repeats = tries < TRIES_MAX;
             }
             Err(fault) => {
                 // What it rests on may be released and not durable yet; what was lost is decided anew.
