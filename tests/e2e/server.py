@@ -128,8 +128,10 @@ class Server:
         for account in self.accounts:
             lines += account.toml()
         path = self.folder / "calotype.toml"
-        path.write_text("\n".join(lines) + "\n" + self.more_config)
-        return path
+        # A command that reads it at the same moment sees the old one or the new one.
+        fresh = path.with_name(f"calotype.{threading.get_ident()}.toml")
+        fresh.write_text("\n".join(lines) + "\n" + self.more_config)
+        return fresh.replace(path)
 
     def start(self):
         """Starts the process and waits until it listens."""

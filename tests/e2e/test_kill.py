@@ -70,6 +70,7 @@ class Worker:
     images: list = field(default_factory=list)
     instances: list = field(default_factory=list)
     surprises: list = field(default_factory=list)
+    sources = SOURCES
 
     def __post_init__(self):
         self.chance = random.Random(self.number)
@@ -86,7 +87,7 @@ class Worker:
             self.surprises.append(error)
 
     def import_image(self):
-        [source] = self.chance.choices(list(SOURCES), [weight for weight, _ in SOURCES.values()])
+        [source] = self.chance.choices(list(self.sources), [weight for weight, _ in self.sources.values()])
         image = self.new_image({source})
         params = IMPORT | {"ImageName": image.name, "OSSObject": f"{source}.qcow2"}
         image.id = self.caller.call("ImportImage", **params)["ImageId"]

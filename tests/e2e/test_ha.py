@@ -1,0 +1,88 @@
+"""High availability: the database's primary is killed under load, a standby takes over, servers are killed, too.
+
+At the end: no acknowledged delete came back, no acknowledged image is lost, nothing runs on a deleted image.
+"""
+
+import os
+import shutil
+import time
+
+import pytest
+
+import report
+from cluster import Cluster
+from conftest import pairs
+from load import Load
+from metadata import LEASE_S, Schema
+from patroni import Patroni
+from server import wait
+from test_kill import assert_clean, compare
+
+pytestmark = [pytest.mark.postgres, pytest.mark.ha]
+
+KILLS = int(os.environ.get("E2E_HA_KILLS", "2"))
+CONNECTIONS = 8
+FAIL_OVER_S = 60
+# How long all is well between two kills.
+CALM_S = 3
+# Without an answer for so long a client gives up.
+ANSWER_MAX_S = 10
+
+
+@pytest.fixture(scope="module")
+def patroni():
+    assert shutil.which("patroni") and shutil.which("etcd"), "install Debian's packages patroni and etcd-server"
+    made = Patroni()
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def cluster(patroni, tmp_path):
+    [pair] = pairs(1)
+    made = Cluster(tmp_path, pair, metadata=Schema(patroni.url, CONNECTIONS)).start()
+    yield made
+    made.kill()
+
+
+def fail_over(patroni, cluster, load, number):
+    """Kills the primary with everything of it, then a server; brings both back. Gives what happened."""
+    old, victim = patroni.leader(), cluster.servers[number % len(cluster.servers)]
+    killed = time.monotonic()
+    old.kill()
+    new = wait("another primary", patroni.leader, timeout_s=FAIL_OVER_S, pause_s=0.05)
+    led = time.monotonic()
+    wait("service", lambda: any(at > led for at in load.answered()), timeout_s=FAIL_OVER_S, pause_s=0.05)
+    victim.kill()
+    time.sleep(1)
+    victim.start()
+    old.start()
+    patroni.becomes_whole()
+    time.sleep(CALM_S)
+    assert load.surprises() == []
+    return {
+        "old": old.name, "new": new.name, "server": victim.folder.name, "led_s": led - killed,
+        "gap_s": load.gap(killed - 1, time.monotonic()),
+    }  # fmt: skip
+
+
+def test_d50_what_was_acknowledged_outlives_the_primary(patroni, cluster):
+    kills = []
+    with Load(cluster) as load:
+        time.sleep(CALM_S)
+        for number in range(KILLS):
+            kills.append(fail_over(patroni, cluster, load, number))
+            print(kills[-1], load.counts())
+    assert load.surprises() == []
+    cluster.audit(timeout_s=LEASE_S + 60)
+    for server in cluster.servers:
+        assert_clean(server)
+        compare(load.world(server), load.workers)
+    slowest_s = max((took_s for took_s, _ in load.unavailable()), default=0)
+    print(load.counts(), f"the slowest refusal took {slowest_s:.1f} s", {code for _, code in load.unavailable()})
+    assert slowest_s < ANSWER_MAX_S
+    cluster.end()
+    if os.environ.get("E2E_REPORT"):
+        report.write("high availability", report.high_availability(kills, load.counts(), slowest_s))
