@@ -1,7 +1,9 @@
 """PostgreSQL with synchronous standbys under Patroni and etcd, all on loopback, from Debian's packages."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -113,6 +115,11 @@ class Node:
         self.process.wait()
         self.process = None
 
+    def freeze(self):
+        """Stops everything of the node where it is: connections stay open, and nobody answers on them."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGSTOP)
+
     def status(self):
         """What Patroni says of the node, or nothing."""
         return self.get("patroni")
@@ -154,8 +161,8 @@ class Patroni:
         self.becomes_whole()
         return self
 
-    def leader(self):
-        return next((node for node in self.nodes if node.process and node.leads()), None)
+    def leader(self, but=None):
+        return next((node for node in self.nodes if node.process and node is not but and node.leads()), None)
 
     def is_whole(self):
         """Whether all nodes run, one of the others has everything that is acknowledged, and Patroni knows it."""

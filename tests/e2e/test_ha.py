@@ -47,14 +47,19 @@ def cluster(patroni, tmp_path):
     made.kill()
 
 
-def fail_over(patroni, cluster, load, number):
+def fail_over(patroni, cluster, load, number, freeze=False):
     """Kills the primary with everything of it, then a server; brings both back. Gives what happened."""
     old, victim = patroni.leader(), cluster.servers[number % len(cluster.servers)]
     killed = time.monotonic()
-    old.kill()
-    new = wait("another primary", patroni.leader, timeout_s=FAIL_OVER_S, pause_s=0.05)
+    if freeze:
+        old.freeze()
+    else:
+        old.kill()
+    new = wait("another primary", lambda: patroni.leader(but=old), timeout_s=FAIL_OVER_S, pause_s=0.05)
     led = time.monotonic()
     wait("service", lambda: any(at > led for at in load.answered()), timeout_s=FAIL_OVER_S, pause_s=0.05)
+    if freeze:
+        old.kill()
     victim.kill()
     time.sleep(1)
     victim.start()
@@ -66,6 +71,19 @@ def fail_over(patroni, cluster, load, number):
         "old": old.name, "new": new.name, "server": victim.folder.name, "led_s": led - killed,
         "gap_s": load.gap(killed - 1, time.monotonic()),
     }  # fmt: skip
+
+
+def test_d50_service_resumes_when_the_primary_is_frozen(patroni, cluster):
+    """It is as if its cable were pulled: connections to it stay open, new ones are not refused, nobody answers."""
+    with Load(cluster) as load:
+        time.sleep(CALM_S)
+        print(fail_over(patroni, cluster, load, 0, freeze=True), load.counts())
+    assert load.surprises() == []
+    cluster.audit(timeout_s=LEASE_S + 60)
+    assert_clean(cluster.first)
+    compare(load.world(cluster.first), load.workers)
+    print(f"the slowest refusal took {max(took_s for took_s, _ in load.unavailable()):.1f} s")
+    cluster.end()
 
 
 def test_d50_what_was_acknowledged_outlives_the_primary(patroni, cluster):
