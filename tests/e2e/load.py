@@ -10,6 +10,7 @@ from world import Caller, World
 PAUSE_S = 0.08
 # A client that is told that the service is away waits so long before it asks again.
 AWAY_S = 0.1
+PROBE_S = 0.1
 
 
 class Witness(Caller):
@@ -54,6 +55,38 @@ class Tireless(Worker):
             self.surprises.append(error)
 
 
+class Probe:
+    """Writes into the database itself, without any server, as long as the block lasts: when could it be written?"""
+
+    def __init__(self, metadata):
+        self.metadata, self.stop, self.written = metadata, threading.Event(), []
+        metadata.change("CREATE TABLE probe (at BIGINT NOT NULL)")
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.stop.wait(PROBE_S):
+            try:
+                self.metadata.change("INSERT INTO probe (at) VALUES (?)", len(self.written))
+            except Exception:  # Whatever the driver says: it could not be written.
+                continue
+            self.written.append(time.monotonic())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join(60)
+        self.metadata.change("DROP TABLE probe")
+
+
+def longest_gap(times, since, until):
+    """The longest time without any of the times."""
+    times = [since, *(time for time in sorted(times) if since <= time <= until), until]
+    return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+
+
 class Load:
     """Workers on every server of a cluster, as long as the block lasts."""
 
@@ -78,8 +111,8 @@ class Load:
             assert not thread.is_alive()
 
     def answered(self):
-        """The times of all requests that were carried out, in order."""
-        return sorted(time for worker in self.workers for time in list(worker.caller.answered))
+        """The times of all requests that were carried out."""
+        return [time for worker in self.workers for time in list(worker.caller.answered)]
 
     def unavailable(self):
         """How long each request took that was told that the service is away, with the code."""
@@ -87,11 +120,6 @@ class Load:
 
     def surprises(self):
         return [error for worker in self.workers for error in worker.surprises]
-
-    def gap(self, since, until):
-        """The longest time without a request that was carried out."""
-        times = [since, *(time for time in self.answered() if since <= time <= until), until]
-        return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
 
     def counts(self):
         """What was acknowledged."""

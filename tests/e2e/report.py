@@ -28,11 +28,11 @@ def races(figures, took_s):
 
 
 def high_availability(kills, counts, slowest_s):
-    yield "| Kill | Primary before | and after | A new one led after | Longest time without success | Server killed, too |"
+    yield "| Kill | Primary before | and after | A new one led after | No write to the database for | No success for |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for number, kill in enumerate(kills, 1):
-        times = f"{kill['led_s']:.1f} s | {kill['gap_s']:.1f} s"
-        yield f"| {number} | {kill['old']} | {kill['new']} | {times} | {kill['server']} |"
+        times = " | ".join(f"{kill[name]:.1f} s" for name in ("led_s", "database_gap_s", "gap_s"))
+        yield f"| {number} | {kill['old']} | {kill['new']} | {times} |"
     gaps = sorted(kill["gap_s"] for kill in kills)
     yield ""
     yield f"- Kills of the primary: {len(kills)}; of servers: {len(kills)}."

@@ -54,9 +54,9 @@ def clusters(database, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def races():
+def races(request):
     """The figures of the races, by their names. The long form puts them into the documentation."""
     figures, since = {}, time.monotonic()
     yield figures
-    if os.environ.get("E2E_REPORT"):
+    if os.environ.get("E2E_REPORT") and not request.session.testsfailed:
         report.write("races", report.races(figures, time.monotonic() - since))

@@ -12,7 +12,7 @@ import pytest
 import report
 from cluster import Cluster
 from conftest import pairs
-from load import Load
+from load import Load, Probe, longest_gap
 from metadata import LEASE_S, Schema
 from patroni import Patroni
 from server import wait
@@ -47,7 +47,7 @@ def cluster(patroni, tmp_path):
     made.kill()
 
 
-def fail_over(patroni, cluster, load, number, freeze=False):
+def fail_over(patroni, cluster, load, probe, number, freeze=False):
     """Kills the primary with everything of it, then a server; brings both back. Gives what happened."""
     old, victim = patroni.leader(), cluster.servers[number % len(cluster.servers)]
     killed = time.monotonic()
@@ -67,17 +67,18 @@ def fail_over(patroni, cluster, load, number, freeze=False):
     patroni.becomes_whole()
     time.sleep(CALM_S)
     assert load.surprises() == []
+    span = killed - 1, time.monotonic()
     return {
         "old": old.name, "new": new.name, "server": victim.folder.name, "led_s": led - killed,
-        "gap_s": load.gap(killed - 1, time.monotonic()),
+        "database_gap_s": longest_gap(probe.written, *span), "gap_s": longest_gap(load.answered(), *span),
     }  # fmt: skip
 
 
 def test_d50_service_resumes_when_the_primary_is_frozen(patroni, cluster):
     """It is as if its cable were pulled: connections to it stay open, new ones are not refused, nobody answers."""
-    with Load(cluster) as load:
+    with Probe(cluster.metadata) as probe, Load(cluster) as load:
         time.sleep(CALM_S)
-        print(fail_over(patroni, cluster, load, 0, freeze=True), load.counts())
+        print(fail_over(patroni, cluster, load, probe, 0, freeze=True), load.counts())
     assert load.surprises() == []
     cluster.audit(timeout_s=LEASE_S + 60)
     assert_clean(cluster.first)
@@ -88,10 +89,10 @@ def test_d50_service_resumes_when_the_primary_is_frozen(patroni, cluster):
 
 def test_d50_what_was_acknowledged_outlives_the_primary(patroni, cluster):
     kills = []
-    with Load(cluster) as load:
+    with Probe(cluster.metadata) as probe, Load(cluster) as load:
         time.sleep(CALM_S)
         for number in range(KILLS):
-            kills.append(fail_over(patroni, cluster, load, number))
+            kills.append(fail_over(patroni, cluster, load, probe, number))
             print(kills[-1], load.counts())
     assert load.surprises() == []
     cluster.audit(timeout_s=LEASE_S + 60)
