@@ -115,6 +115,15 @@ class Postgres:
         # They still have the shared memory, and a new postmaster waits for nobody.
         time.sleep(0.5)
 
+    def freeze(self):
+        """Stops all its processes where they are."""
+        for pid in descendants(self.process.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in descendants(self.process.pid):
+            os.kill(pid, signal.SIGCONT)
+
     def remove(self):
         if self.process:
             self.process.kill()

@@ -92,6 +92,29 @@ def test_a_request_while_the_database_is_away_is_refused_and_done_later(postgres
     cluster.end()
 
 
+def test_a_database_that_is_silent_is_away_as_well(postgres, cluster):
+    """It hangs: connections stay open, new ones are taken by the system, and nobody answers."""
+    callers = cluster.callers()
+    image = callers[0].import_image()
+    postgres.freeze()
+    took = []
+    for caller in callers:
+        # With a connection that is there, and with a new one.
+        for call in (lambda: caller.images(), lambda: caller.delete(image), lambda: caller.images()):  # noqa: B023
+            since = time.monotonic()
+            assert refusal(call).code == "ServiceUnavailable"
+            took.append(time.monotonic() - since)
+    postgres.thaw()
+    print("refused after", [f"{one:.1f} s" for one in took])
+    assert max(took) < REFUSED_S
+    for caller in callers:
+        wait("service", lambda: serves(caller), RESUMES_S)  # noqa: B023
+    told = refusal(callers[0].delete, image) if not callers[0].images() else None
+    assert told is None or told.code == "Error.DeleteImage", "a delete that was told nothing may have been done"
+    cluster.audit()
+    cluster.end()
+
+
 def serves(caller):
     try:
         return caller.images() is not None
