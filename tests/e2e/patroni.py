@@ -7,6 +7,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from postgres import descendants, free_port, kill_all, own_folder, programs, unprivileged
 from server import wait
@@ -49,7 +50,7 @@ class Etcd:
 class Node:
     """One PostgreSQL with the Patroni that runs it."""
 
-    def __init__(self, folder, name, etcd):
+    def __init__(self, folder, name, etcd, synchronous):
         self.name = name
         self.folder = folder / name
         self.port, self.rest = free_port(), free_port()
@@ -58,9 +59,9 @@ class Node:
         shutil.chown(self.folder, *[self.folder.parent.owner()] * 2)
         self.config = self.folder / "patroni.yml"
         # Patroni reads YAML, and JSON is YAML.
-        self.config.write_text(json.dumps(self.settings(etcd), indent=1))
+        self.config.write_text(json.dumps(self.settings(etcd, synchronous), indent=1))
 
-    def settings(self, etcd):
+    def settings(self, etcd, synchronous):
         here = f"127.0.0.1:{self.port}"
         trusted = [f"{kind} all 127.0.0.1/32 trust" for kind in ("host all", "host replication")]
         return {
@@ -74,8 +75,10 @@ class Node:
                     "loop_wait": LOOK_S,
                     "retry_timeout": RETRY_S,
                     # A commit is acknowledged when a standby has it, or not at all.
-                    "synchronous_mode": True,
-                    "synchronous_mode_strict": True,
+                    "synchronous_mode": synchronous,
+                    "synchronous_mode_strict": synchronous,
+                    # How far behind one may be that leads next, in bytes: one that lacks something is taken, too.
+                    "maximum_lag_on_failover": 1 << 30,
                     "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 200}},
                 },
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
@@ -120,6 +123,13 @@ class Node:
         for pid in self.processes():
             os.kill(pid, signal.SIGSTOP)
 
+    def hold_back(self):
+        """From now on the standbys get nothing."""
+        senders = [pid for pid in self.processes() if b"walsender" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert senders
+        for pid in senders:
+            os.kill(pid, signal.SIGSTOP)
+
     def status(self):
         """What Patroni says of the node, or nothing."""
         return self.get("patroni")
@@ -144,10 +154,11 @@ class Node:
 class Patroni:
     """Three nodes: one leads, one has everything that was acknowledged, one more takes that one's place."""
 
-    def __init__(self, count=3):
+    def __init__(self, synchronous=True):
         self.folder = own_folder("patroni")
         self.etcd = Etcd(self.folder)
-        self.nodes = [Node(self.folder, f"node{number}", self.etcd) for number in range(1, count + 1)]
+        self.roles = ["leader", "replica", "sync_standby" if synchronous else "replica"]
+        self.nodes = [Node(self.folder, f"node{number}", self.etcd, synchronous) for number in (1, 2, 3)]
 
     @property
     def url(self):
@@ -172,7 +183,7 @@ class Patroni:
         names = {node.name for node in self.nodes}
         followers = leader.status().get("replication", []) if leader else []
         streaming = {one["application_name"] for one in followers if one["state"] == "streaming"}
-        return roles == ["leader", "replica", "sync_standby"] and streaming == names - {leader.name}
+        return roles == self.roles and streaming == names - {leader.name}
 
     def becomes_whole(self):
         try:

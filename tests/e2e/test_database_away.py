@@ -79,13 +79,13 @@ def test_a_request_while_the_database_is_away_is_refused_and_done_later(postgres
     kept, gone = callers[0].import_images(2)
     postgres.stop("immediate")
     for caller in callers:
-        for call in (lambda: caller.images(), lambda: caller.delete(gone)):  # noqa: B023
+        for call in (lambda: caller.images(), lambda: caller.delete(gone)):
             since = time.monotonic()
             assert refusal(call).code == "ServiceUnavailable"
             assert time.monotonic() - since < REFUSED_S
     postgres.start()
     for caller in callers:
-        wait("service", lambda: serves(caller), RESUMES_S)  # noqa: B023
+        wait("service", lambda: serves(caller), RESUMES_S)
         assert {image["ImageId"] for image in caller.images()} == {kept, gone}
     callers[2].delete(gone)
     cluster.audit()
@@ -100,7 +100,7 @@ def test_a_database_that_is_silent_is_away_as_well(postgres, cluster):
     took = []
     for caller in callers:
         # With a connection that is there, and with a new one.
-        for call in (lambda: caller.images(), lambda: caller.delete(image), lambda: caller.images()):  # noqa: B023
+        for call in (lambda: caller.images(), lambda: caller.delete(image), lambda: caller.images()):
             since = time.monotonic()
             assert refusal(call).code == "ServiceUnavailable"
             took.append(time.monotonic() - since)
@@ -108,7 +108,7 @@ def test_a_database_that_is_silent_is_away_as_well(postgres, cluster):
     print("refused after", [f"{one:.1f} s" for one in took])
     assert max(took) < REFUSED_S
     for caller in callers:
-        wait("service", lambda: serves(caller), RESUMES_S)  # noqa: B023
+        wait("service", lambda: serves(caller), RESUMES_S)
     told = refusal(callers[0].delete, image) if not callers[0].images() else None
     assert told is None or told.code == "Error.DeleteImage", "a delete that was told nothing may have been done"
     cluster.audit()

@@ -6,10 +6,12 @@ At the end: no acknowledged delete came back, no acknowledged image is lost, not
 import os
 import shutil
 import time
+from contextlib import contextmanager
 
 import pytest
 
 import report
+from clients import Refused
 from cluster import Cluster
 from conftest import pairs
 from load import Load, Probe, longest_gap
@@ -20,7 +22,7 @@ from test_kill import assert_clean, compare
 
 pytestmark = [pytest.mark.postgres, pytest.mark.ha]
 
-KILLS = int(os.environ.get("E2E_HA_KILLS", "2"))
+KILLS = int(os.environ.get("E2E_HA_KILLS", "1"))
 CONNECTIONS = 8
 FAIL_OVER_S = 60
 # How long all is well between two kills.
@@ -29,14 +31,20 @@ CALM_S = 3
 ANSWER_MAX_S = 10
 
 
-@pytest.fixture(scope="module")
-def patroni():
+@contextmanager
+def running(**how):
     assert shutil.which("patroni") and shutil.which("etcd"), "install Debian's packages patroni and etcd-server"
-    made = Patroni()
+    made = Patroni(**how)
     try:
         yield made.start()
     finally:
         made.remove()
+
+
+@pytest.fixture(scope="module")
+def patroni():
+    with running() as made:
+        yield made
 
 
 @pytest.fixture
@@ -105,3 +113,30 @@ def test_d50_what_was_acknowledged_outlives_the_primary(patroni, cluster):
     cluster.end()
     if os.environ.get("E2E_REPORT"):
         report.write("high availability", report.high_availability(kills, load.counts(), slowest_s))
+
+
+def test_without_a_synchronous_standby_it_is_noticed_what_is_lost(tmp_path):
+    """The same load, and the same comparison, on a database that acknowledges what only its primary has."""
+    [pair] = pairs(1)
+    with running(synchronous=False) as patroni:
+        cluster = Cluster(tmp_path, pair, metadata=Schema(patroni.url, CONNECTIONS)).start()
+        try:
+            with Load(cluster) as load:
+                time.sleep(CALM_S)
+                old = patroni.leader()
+                old.hold_back()
+                time.sleep(CALM_S)
+                old.kill()
+                wait("another primary", patroni.leader, timeout_s=FAIL_OVER_S, pause_s=0.05)
+                wait("service", lambda: serves(cluster), timeout_s=FAIL_OVER_S, pause_s=0.1)
+            with pytest.raises(AssertionError, match="lost|came back"):
+                compare(load.world(cluster.first), load.workers)
+        finally:
+            cluster.kill()
+
+
+def serves(cluster):
+    try:
+        return cluster.callers()[0].images() is not None
+    except Refused:
+        return False
