@@ -78,13 +78,14 @@ def slow_moving(as_shared_slow_instances):
 
 
 @pytest.fixture
-def own_server(tmp_path):
+def own_server(tmp_path, engine):
     """Makes worlds on servers of their own, which a test may stop, kill, break and start again."""
     servers = []
 
     def make(**timing):
         [pair] = pairs(1, USERS)
-        server = AppServer(tmp_path / f"server-{len(servers)}", pair, **timing).start()
+        folder = tmp_path / f"server-{len(servers)}"
+        server = AppServer(folder, pair, metadata=engine(folder), **timing).start()
         servers.append(server)
         return AppWorld(server, pair)
 

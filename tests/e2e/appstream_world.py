@@ -66,7 +66,7 @@ class AppServer(Server):
             "SELECT region, object_key FROM replicas WHERE holder_id = ? AND state = 'available'"
             " ORDER BY region", image,
         )  # fmt: skip
-        return {row["region"]: self.data / "objects" / row["region"] / row["object_key"] for row in rows}
+        return {row["region"]: self.store / row["region"] / row["object_key"] for row in rows}
 
     def print_of(self, image):
         print_ = super().print_of(image)
@@ -89,7 +89,7 @@ class AppServer(Server):
             " (SELECT 1 FROM images i WHERE i.id = v.image_id AND i.deleted_ms IS NULL)",
             "two copies of a version in one region": "SELECT holder_id, region, version_id, COUNT(*) AS n"
             " FROM replicas WHERE state IN ('copying', 'available', 'failed')"
-            " GROUP BY holder_id, region, version_id HAVING n > 1",
+            " GROUP BY holder_id, region, version_id HAVING COUNT(*) > 1",
             "a switch without its use": "SELECT * FROM instances n WHERE reinit_image_id IS NOT NULL"
             " AND NOT EXISTS (SELECT 1 FROM usages u WHERE u.image_id = n.reinit_image_id"
             " AND u.consumer_id = n.id)",

@@ -10,6 +10,7 @@ import os
 
 import pytest
 
+from metadata import File
 from policies import USERS
 from server import AccountConfig, Server
 from world import World
@@ -95,14 +96,29 @@ def slow_instances(shared_slow_instances):
     return shared_slow_instances.world()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "embedded: is about the embedded file; has it on every engine")
+    config.addinivalue_line("markers", "ha: needs Patroni and etcd, and takes minutes")
+    config.addinivalue_line("markers", "postgres: needs PostgreSQL; starts one if E2E_POSTGRES names none")
+
+
 @pytest.fixture
-def private(tmp_path):
+def engine(request):
+    """Gives the metadata of servers of a test's own, by their folder: where it is about the embedded file, that."""
+    if request.node.get_closest_marker("embedded"):
+        return lambda folder: File(folder / "data/metadata.db")
+    return lambda folder: None
+
+
+@pytest.fixture
+def private(tmp_path, engine):
     """Makes worlds on servers of their own, which a test may stop, kill and start again."""
     servers = []
 
     def make(users=None, config="", **timing):
         [pair] = pairs(1, users or {})
-        server = Server(tmp_path / f"server-{len(servers)}", pair, **timing)
+        folder = tmp_path / f"server-{len(servers)}"
+        server = Server(folder, pair, metadata=engine(folder), **timing)
         server.more_config = config
         servers.append(server)
         server.start()

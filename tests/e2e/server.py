@@ -6,13 +6,13 @@ import os
 import queue
 import re
 import signal
-import sqlite3
 import subprocess
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from metadata import fresh_metadata
 
 BINARY = Path(os.environ.get("CALOTYPE_BIN") or Path(__file__).parents[2] / "target/debug/calotype")
 START_S = 20
@@ -101,11 +101,15 @@ class Server:
     arguments = ()
     # More of the configuration, from the next start or command on.
     more_config = ""
+    # Whether no other process uses its metadata.
+    alone = True
 
-    def __init__(self, folder, accounts, image="0s", instance="0s"):
+    def __init__(self, folder, accounts, image="0s", instance="0s", metadata=None):
         self.folder = Path(folder)
         self.data = self.folder / "data"
+        self.store = self.data / "objects"
         self.bucket = self.folder / BUCKET
+        self.metadata = metadata or fresh_metadata(self.data)
         self.log = self.folder / "stderr.log"
         self.accounts = accounts
         self.timing = {"image": image, "instance": instance}
@@ -115,7 +119,8 @@ class Server:
         self.bucket.mkdir(exist_ok=True)
 
     def write_config(self):
-        lines = ["[timing]", *(f"{name} = {quoted(value)}" for name, value in self.timing.items())]
+        lines = [*self.metadata.config, "[timing]"]
+        lines += [f"{name} = {quoted(value)}" for name, value in self.timing.items()]
         lines += ["[[bucket]]", f"name = {quoted(BUCKET)}", "region = 'cn-beijing'"]
         lines += [f"objects = {quoted(f'file:{self.bucket}')}"]
         for image in (PUBLIC_IMAGE, PUBLIC_WINDOWS_IMAGE):
@@ -123,12 +128,16 @@ class Server:
         for account in self.accounts:
             lines += account.toml()
         path = self.folder / "calotype.toml"
-        path.write_text("\n".join(lines) + "\n" + self.more_config)
-        return path
+        # A command that reads it at the same moment sees the old one or the new one.
+        fresh = path.with_name(f"calotype.{threading.get_ident()}.toml")
+        fresh.write_text("\n".join(lines) + "\n" + self.more_config)
+        return fresh.replace(path)
 
     def start(self):
         """Starts the process and waits until it listens."""
         assert self.process is None, "runs already"
+        if self.port and self.alone:
+            self.metadata.let_leases_run_out()
         assert BINARY.exists(), f"there is no {BINARY}; build it, or set CALOTYPE_BIN"
         command = [BINARY, "serve", "--config", self.write_config(), "--data", self.data, "--listen", "127.0.0.1:0"]
         command += self.arguments
@@ -199,13 +208,11 @@ class Server:
 
     def query(self, statement, *values):
         """Reads rows of the metadata, as dictionaries."""
-        with closing(sqlite3.connect(f"file:{self.data / 'metadata.db'}?mode=ro", uri=True, timeout=10)) as db:
-            db.row_factory = sqlite3.Row
-            return [dict(row) for row in db.execute(statement, values)]
+        return self.metadata.query(statement, *values)
 
     def objects(self):
         """The files of all regions but their markers: path within the object folder to path."""
-        root = self.data / "objects"
+        root = self.store
         files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != MARKER)
         return {str(path.relative_to(root)): path for path in files}
 
@@ -219,7 +226,7 @@ class Server:
         """The one file that holds the bytes of an image or a snapshot."""
         rows = self.query("SELECT region, object_key FROM replicas WHERE holder_id = ? AND state = 'available'", holder)
         assert len(rows) == 1, rows
-        return self.data / "objects" / rows[0]["region"] / rows[0]["object_key"]
+        return self.store / rows[0]["region"] / rows[0]["object_key"]
 
     def print_of(self, image):
         """Everything that is kept of an image, to see that nothing of it changed."""
@@ -229,8 +236,7 @@ class Server:
                                   ("usages", "image_id"), ("deletions", "image_id"))
         }  # fmt: skip
         files = [row["object_key"] for row in print_["replicas"] if row["object_key"]]
-        root = self.data / "objects"
-        hashes = {name: sha256(path) for name in files for path in root.rglob(name)}
+        hashes = {name: sha256(path) for name in files for path in self.store.rglob(name)}
         print_["files"] = {name: digest for name, digest in hashes.items() if digest}
         return print_
 
@@ -259,7 +265,7 @@ class Server:
     def audit(self, timeout_s=60.0):
         """Waits until all work is done, then compares records with records and with bytes."""
         wait("the work to be done", self.is_quiet, timeout_s)
-        assert self.query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+        assert self.metadata.is_sound()
 
         files = self.objects()
         available = self.query("SELECT * FROM replicas WHERE state = 'available'")

@@ -2,9 +2,7 @@
 
 import base64
 import re
-import sqlite3
 import threading
-from contextlib import closing
 
 import pytest
 
@@ -590,12 +588,10 @@ def test_d43_a_store_that_is_away_is_said_so(own_server):
         answered.set()
 
     # Another program that holds the metadata makes the store unavailable for as long as it does.
-    with closing(sqlite3.connect(world.server.data / "metadata.db", isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
+    with world.server.metadata.held():
         thread = threading.Thread(target=call)
         thread.start()
         answered.wait(25)
-        db.execute("ROLLBACK")
     thread.join()
     [refused] = found
     assert isinstance(refused, Refused), refused

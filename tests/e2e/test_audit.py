@@ -1,16 +1,12 @@
 """The audit that other tests rely on: does it notice what it is there to notice?"""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from server import wait
 
 
 def change(server, statement, *values):
-    with closing(sqlite3.connect(server.data / "metadata.db")) as db, db:
-        db.execute(statement, values)
+    server.metadata.change(statement, *values)
 
 
 def spoil_bytes(server, image):

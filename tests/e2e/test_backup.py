@@ -11,6 +11,8 @@ from world import assert_refused, refusal
 
 NOT_EXIST = (400, "Error.DeleteImage", "The image is not exist.")
 
+pytestmark = pytest.mark.embedded
+
 
 def saved(server, name):
     file = server.folder / name

@@ -15,6 +15,8 @@ from world import FAILED, refusal
 # A folder in which nobody, not even root, can make a file.
 READ_ONLY = "/proc/self/task"
 
+pytestmark = pytest.mark.embedded
+
 
 def limit(server, size_bytes):
     """Lets no file of the running server grow beyond so many bytes; None lifts the limit."""

@@ -7,9 +7,7 @@ At the end what the server has is compared with what was written down.
 
 import os
 import random
-import sqlite3
 import threading
-from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -72,6 +70,7 @@ class Worker:
     images: list = field(default_factory=list)
     instances: list = field(default_factory=list)
     surprises: list = field(default_factory=list)
+    sources = SOURCES
 
     def __post_init__(self):
         self.chance = random.Random(self.number)
@@ -88,7 +87,7 @@ class Worker:
             self.surprises.append(error)
 
     def import_image(self):
-        [source] = self.chance.choices(list(SOURCES), [weight for weight, _ in SOURCES.values()])
+        [source] = self.chance.choices(list(self.sources), [weight for weight, _ in self.sources.values()])
         image = self.new_image({source})
         params = IMPORT | {"ImageName": image.name, "OSSObject": f"{source}.qcow2"}
         image.id = self.caller.call("ImportImage", **params)["ImageId"]
@@ -219,12 +218,12 @@ def test_what_two_kills_in_a_row_leave_is_erased(private):
     owner, server = world.owner, world.server
     images = [owner.import_image(ready=False) for _ in range(2)]
     server.kill()
-    folder = server.data / "objects" / "cn-beijing"
-    with closing(sqlite3.connect(server.data / "metadata.db")) as db, db:
-        for (replica,) in db.execute("SELECT id FROM replicas WHERE source_kind = 'bucket'").fetchall():
-            (folder / f"{replica}.1#1").write_bytes(b"half an upload")
-            change = "UPDATE replicas SET attempt = 2, writes = 2, object_key = ? WHERE id = ?"
-            db.execute(change, (f"{replica}.2", replica))
+    folder = server.store / "cn-beijing"
+    for row in server.query("SELECT id FROM replicas WHERE source_kind = 'bucket'"):
+        replica = row["id"]
+        (folder / f"{replica}.1#1").write_bytes(b"half an upload")
+        change = "UPDATE replicas SET attempt = 2, writes = 2, object_key = ? WHERE id = ?"
+        server.metadata.change(change, f"{replica}.2", replica)
     server.start()
     for image in images:
         owner.image_becomes(image, "Available")

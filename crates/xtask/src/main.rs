@@ -1,6 +1,7 @@
 //! The commands of the project.
 
 mod conformance;
+mod debian;
 mod postgres;
 mod s3;
 mod sim;
@@ -18,6 +19,7 @@ cargo xtask kill     the long form of the kill test: 500 kills
 cargo xtask race     the long form of the race test: 20,000 rounds
 cargo xtask s3       the long form of the S3 test: three S3 servers, killed in turn
 cargo xtask s3-server    build the S3 server that the tests start, and print its path
+cargo xtask ha       several servers and a standby database in their long form; writes its figures
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["race"] => test::race(),
         ["s3"] => s3::long(),
         ["s3-server"] => s3::server().map(|path| println!("{}", path.display())),
+        ["ha"] => test::ha(),
         ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),
         ["conformance"] => conformance::run(None),
         ["conformance", language] => conformance::run(Some(language)),

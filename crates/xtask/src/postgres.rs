@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::{Outcome, run};
+use crate::{Outcome, debian, run};
 
 /// Where Debian puts the programs of each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -92,10 +92,8 @@ fn programs() -> Option<PathBuf> {
 }
 
 fn install() -> Result<PathBuf, String> {
-    let installed = run(Command::new("apt-get").args(["install", "--yes", "--quiet", "postgresql-15"]));
-    let missing = || "the tests need PostgreSQL: install Debian's package postgresql".to_owned();
-    installed.map_err(|_| missing())?;
-    programs().ok_or_else(missing)
+    debian::install(&[("/usr/lib/postgresql/15/bin/postgres", "postgresql-15")])?;
+    programs().ok_or_else(|| "the tests need PostgreSQL: install Debian's package postgresql".to_owned())
 }
 
 fn is_root() -> bool {

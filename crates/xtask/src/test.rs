@@ -4,7 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::postgres::Postgres;
-use crate::{Outcome, cargo, root, run, s3, tidy};
+use crate::{Outcome, cargo, debian, root, run, s3, tidy};
+
+/// What a database with a standby needs: programs, and the packages of Debian that have them.
+const HA_PROGRAMS: [(&str, &str); 3] = [
+    ("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
+    ("/usr/bin/patroni", "patroni"),
+    ("/usr/bin/etcd", "etcd-server"),
+];
 
 /// Runs every test. Sets up what the end-to-end tests need; what it cannot set up it names, and fails. In the end it
 /// compares what the tests have met with the document that says so.
@@ -13,16 +20,19 @@ pub(crate) fn all() -> Outcome {
     let s3_server = s3::server()?.to_string_lossy().into_owned();
     let met = fresh_notes()?;
     cargo(&["test", "--workspace"], &[(s3::VARIABLE, &s3_server), ("CALOTYPE_MET", &met)])?;
+    end_to_end(&["tests/e2e", "-m", "not postgres"], &[("CALOTYPE_MET", &met)])?;
+    errors_document(&[("CALOTYPE_ERRORS", &met)])?;
     on_postgres(&s3_server)?;
-    end_to_end(&["tests/e2e"], &[("CALOTYPE_MET", &met)])?;
-    errors_document(&[("CALOTYPE_ERRORS", &met)])
+    // Its short form; the figures in the documentation are those of the long one.
+    debian::install(&HA_PROGRAMS)?;
+    end_to_end(&["tests/e2e", "-m", "ha"], &[])
 }
 
 /// Writes the document of errors anew, from what the tests meet.
 pub(crate) fn errors() -> Outcome {
     let met = fresh_notes()?;
     cargo(&["test", "--workspace", "--test", "it"], &[("CALOTYPE_MET", &met)])?;
-    end_to_end(&["tests/e2e"], &[("CALOTYPE_MET", &met)])?;
+    end_to_end(&["tests/e2e", "-m", "not postgres"], &[("CALOTYPE_MET", &met)])?;
     errors_document(&[("CALOTYPE_ERRORS", &met), ("CALOTYPE_BLESS", "1")])
 }
 
@@ -41,7 +51,7 @@ fn fresh_notes() -> Result<String, String> {
     Ok(folder.to_string_lossy().into_owned())
 }
 
-/// Runs the tests of the store and of the server once more, over PostgreSQL.
+/// Runs the tests of the store, of the server and of the binary once more, over PostgreSQL.
 fn on_postgres(s3_server: &str) -> Outcome {
     let postgres = Postgres::start()?;
     let url = postgres.url();
@@ -52,7 +62,25 @@ fn on_postgres(s3_server: &str) -> Outcome {
     ];
     // Of the whole workspace, as above: another choice of packages would compile dependencies anew.
     cargo(&["test", "--workspace", "--test", "it", "--test", "postgres"], &environment)?;
-    cargo(&["test", "--workspace", "--test", "it", "exchanges", "--", "--ignored"], &environment)
+    cargo(&["test", "--workspace", "--test", "it", "exchanges", "--", "--ignored"], &environment)?;
+    end_to_end(&["tests/e2e", "-m", "not embedded and not ha"], &[("E2E_POSTGRES", url.as_str())])
+}
+
+/// Runs what several servers and a standby database must hold in its long form, which writes its figures into the
+/// documentation.
+pub(crate) fn ha() -> Outcome {
+    debian::install(&HA_PROGRAMS)?;
+    let long =
+        [("E2E_HA_KILLS", "12"), ("E2E_ROUNDS", "300"), ("E2E_SEVERAL_KILLS", "60"), ("E2E_REPORT", "1")];
+    let tests = [
+        "test_several.py",
+        "test_several_keys.py",
+        "test_several_kills.py",
+        "test_database_away.py",
+        "test_ha.py",
+    ];
+    let tests = tests.map(|name| format!("tests/e2e/{name}"));
+    end_to_end(&tests.each_ref().map(String::as_str), &long)
 }
 
 /// Runs the kill test in its long form.
