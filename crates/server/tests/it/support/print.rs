@@ -108,7 +108,11 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
             collect(root, &path, files);
         } else if path.file_name().is_some_and(|name| name != MARKER) {
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            files.insert(name, sha256(&std::fs::read(&path).unwrap()));
+            match std::fs::read(&path) {
+                Ok(bytes) => drop(files.insert(name, sha256(&bytes))),
+                // A worker has erased it since the folder was read.
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{name}"),
+            }
         }
     }
 }
