@@ -2,6 +2,7 @@
 
 mod conformance;
 mod debian;
+mod package;
 mod postgres;
 mod s3;
 mod sim;
@@ -23,6 +24,7 @@ cargo xtask ha       several servers and a standby database in their long form; 
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
+cargo xtask package  the Debian package, in target/debian; as root it is installed, started and removed as well
 cargo xtask bless    write the generated documents anew
 ";
 
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),
         ["conformance"] => conformance::run(None),
         ["conformance", language] => conformance::run(Some(language)),
+        ["package"] => package::run(),
         ["bless"] => cargo(&["test", "--package", "calotype", "--test", "docs"], &[("CALOTYPE_BLESS", "1")]),
         _ => Err(USAGE.to_owned()),
     };

@@ -96,7 +96,7 @@ fn install() -> Result<PathBuf, String> {
     programs().ok_or_else(|| "the tests need PostgreSQL: install Debian's package postgresql".to_owned())
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("--user").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
