@@ -81,7 +81,7 @@ def fail_over(patroni, cluster, load, probe, number):
     assert load.surprises() == []
     span = killed - 1, time.monotonic()
     return {
-        "how": "frozen" if freeze else "killed", "old": old.name, "new": new.name, "server": victim.folder.name, "led_s": led - killed,
+        "how": "frozen" if freeze else "killed", "old": old.name, "new": new.name, "led_s": led - killed,
         "database_gap_s": longest_gap(probe.written, *span), "gap_s": longest_gap(load.answered(), *span),
     }  # fmt: skip
 
