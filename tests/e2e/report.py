@@ -28,7 +28,8 @@ def races(figures, took_s):
 
 
 def high_availability(kills, counts, slowest_s):
-    yield "| | The primary was | Primary before | and after | A new one led after | No write to the database for | No success for |"
+    times = "A new one led after | No write to the database for | No success for"
+    yield f"| | The primary was | Primary before | and after | {times} |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for number, kill in enumerate(kills, 1):
         times = " | ".join(f"{kill[name]:.1f} s" for name in ("led_s", "database_gap_s", "gap_s"))
