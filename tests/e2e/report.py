@@ -28,14 +28,16 @@ def races(figures, took_s):
 
 
 def high_availability(kills, counts, slowest_s):
-    yield "| Kill | Primary before | and after | A new one led after | No write to the database for | No success for |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    times = "A new one led after | No write to the database for | No success for"
+    yield f"| | The primary was | Primary before | and after | {times} |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for number, kill in enumerate(kills, 1):
         times = " | ".join(f"{kill[name]:.1f} s" for name in ("led_s", "database_gap_s", "gap_s"))
-        yield f"| {number} | {kill['old']} | {kill['new']} | {times} |"
+        yield f"| {number} | {kill['how']} | {kill['old']} | {kill['new']} | {times} |"
     gaps = sorted(kill["gap_s"] for kill in kills)
     yield ""
-    yield f"- Kills of the primary: {len(kills)}; of servers: {len(kills)}."
+    frozen = sum(kill["how"] == "frozen" for kill in kills)
+    yield f"- Primaries killed: {len(kills) - frozen}; frozen: {frozen}; servers killed: {len(kills)}."
     yield f"- Gap in service: {gaps[len(gaps) // 2]:.1f} s in the middle, {gaps[-1]:.1f} s at most."
     yield (
         f"- Acknowledged: {counts['requests']} requests, among them {counts['images']} new images,"

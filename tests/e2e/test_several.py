@@ -23,17 +23,20 @@ ROUNDS = int(os.environ.get("E2E_ROUNDS", "24"))
 class Race:
     """A delete on one server against `rival(caller, image)` on another one.
 
-    `blocked` is what the delete says if it comes too late, `gone` what the rival says then.
+    `blocked` is what the delete says if it comes too late, `gone` what the rival says then. `before` is done
+    before each round.
     """
 
-    def __init__(self, cluster, callers, rival, blocked, gone):
+    def __init__(self, cluster, callers, rival, blocked, gone, before=lambda: None):
         self.cluster, self.callers, self.rival, self.blocked, self.gone = cluster, callers, rival, blocked, gone
+        self.before = before
 
     def run(self, images):
         """Gives how many rounds the delete won, how many the rival, and in how many both were accepted."""
         won, chance, pairs = {"delete": 0, "rival": 0, "both": 0}, random.Random(11), self.cluster.pairs()
         for image in images:
             here, there = next(pairs)
+            self.before()
             began, deleted = at_once(
                 lambda: self.rival(self.callers[there], image),
                 lambda: self.callers[here].delete(image),
@@ -83,11 +86,10 @@ def test_d49_a_delete_against_a_switch_on_another_server(cluster, races):
     callers = cluster.callers()
     images, instance = imported(callers), callers[0].launch()
 
-    def switch(caller, image):
-        wait("the instance to settle", lambda: caller.instance(instance)["Status"] in ("Running", "Stopped"))
-        caller.reinit(instance, image, ready=False)
-
-    won = Race(cluster, callers, switch, USED_OTHERWISE, INVALID_IMAGE_ID).run(images)
+    switch = lambda caller, image: caller.reinit(instance, image, ready=False)
+    settled = lambda: callers[0].instance(instance)["Status"] in ("Running", "Stopped")
+    before = lambda: wait("the instance to settle", settled)
+    won = Race(cluster, callers, switch, USED_OTHERWISE, INVALID_IMAGE_ID, before).run(images)
     assert won["both"] == 0
     races["ReinitInstance"] = won
 
@@ -130,11 +132,10 @@ def test_d49_a_delete_of_app_streaming_against_a_switch_on_another_server(cluste
     callers = cluster.tenants()
     images, workstation = made_of_workstations(callers), callers[0].workstation(SYSTEM)
 
-    def move(caller, image):
-        wait("it to settle", lambda: caller.get_workstation(workstation)["Status"] == "RUNNING")
-        caller.move_workstation(workstation, image)
-
-    won = Race(cluster, callers, move, IN_USE, APP_NOT_EXIST).run(images)
+    move = lambda caller, image: caller.move_workstation(workstation, image)
+    settled = lambda: callers[0].get_workstation(workstation)["Status"] == "RUNNING"
+    before = lambda: wait("it to settle", settled)
+    won = Race(cluster, callers, move, IN_USE, APP_NOT_EXIST, before).run(images)
     assert won["both"] == 0
     races["UpdateWuyingServerImage"] = won
 
