@@ -9,8 +9,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// A transaction that stands still that long, because its server does, is rolled back: nobody waits for its locks
-/// any longer. A lock that is held by one at work is waited for so long, and then asked for anew.
-const SESSION: &str = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=1s";
+/// any longer. A lock that is held by one at work is waited for so long, and then asked for anew: longer than the
+/// database takes to notice a deadlock, so that only one of two is told to begin anew.
+const SESSION: &str = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=1500ms";
 
 /// Connections of a server, if nothing else is said.
 pub const CONNECTIONS: usize = 16;
