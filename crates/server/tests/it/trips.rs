@@ -1,12 +1,11 @@
 //! How often an operation goes to PostgreSQL and back: each exchange costs the way there and back, whatever
-//! travels in it. `docs/operating.md` has these numbers.
+//! travels in it. `docs/postgresql.md` has these numbers.
 
 use crate::postgres;
 use crate::proxy::Proxy;
 use crate::support::{OTHER, Setup, World};
 
-/// What most of many calls take: the first ones make their statements known to the connections, and what is sent
-/// without waiting for it may go along with the next.
+/// What most of many calls take: the first ones make their statements known to the connections.
 async fn trips(proxy: &Proxy, mut call: impl AsyncFnMut()) -> usize {
     let mut all = Vec::new();
     for _ in 0..CALLS {

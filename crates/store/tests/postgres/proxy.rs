@@ -59,7 +59,8 @@ impl Proxy {
         url.replace(&old, &self.address.to_string())
     }
 
-    /// How often something was sent to the database after it had answered, or for the first time.
+    /// How often something was sent to the database after it had answered, or for the first time. The end of a
+    /// transaction that nobody waits for does not count.
     pub fn trips(&self) -> usize {
         self.state.trips.load(Ordering::SeqCst)
     }
@@ -96,10 +97,11 @@ async fn hand_on(mut client: TcpStream, mut database: TcpStream, state: Arc<Stat
     loop {
         let (bytes, to) = tokio::select! {
             read = client.read(&mut up) => {
-                if std::mem::take(&mut answered) {
+                let sent = &up[..read.unwrap_or(0)];
+                if !is_ending(sent) && std::mem::take(&mut answered) {
                     state.trips.fetch_add(1, Ordering::SeqCst);
                 }
-                (&up[..read.unwrap_or(0)], &mut database)
+                (sent, &mut database)
             }
             read = database.read(&mut down) => {
                 answered = true;
@@ -114,4 +116,9 @@ async fn hand_on(mut client: TcpStream, mut database: TcpStream, state: Arc<Stat
             return;
         }
     }
+}
+
+/// Whether these bytes are nothing but the end of a transaction, as a statement by itself.
+fn is_ending(sent: &[u8]) -> bool {
+    [&b"Q\0\0\0\x0dROLLBACK\0"[..], b"Q\0\0\0\x0bCOMMIT\0"].contains(&sent)
 }
