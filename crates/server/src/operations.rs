@@ -50,6 +50,8 @@ pub const OPERATIONS: &[Operation] = &[
     calotype::explain_delete_image::OPERATION,
     calotype::get_deletion::OPERATION,
     calotype::list_deletions::OPERATION,
+    #[cfg(feature = "bench")]
+    calotype::no_op::OPERATION,
     calotype::publish_community_image::OPERATION,
     calotype::restore_image::OPERATION,
     calotype::withdraw_community_image::OPERATION,

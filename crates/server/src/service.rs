@@ -37,6 +37,8 @@ pub mod modify_image_attribute;
 pub mod modify_instance;
 pub mod modify_snapshot;
 pub mod modify_template;
+#[cfg(feature = "bench")]
+pub mod no_op;
 pub mod power_instance;
 pub mod publish_image;
 pub mod reinit_instance;

@@ -5,6 +5,8 @@ pub mod error;
 pub mod explain_delete_image;
 pub mod get_deletion;
 pub mod list_deletions;
+#[cfg(feature = "bench")]
+pub mod no_op;
 pub mod publish_community_image;
 pub mod restore_image;
 pub mod withdraw_community_image;

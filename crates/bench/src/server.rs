@@ -1,0 +1,195 @@
+//! The server that is measured: a process of its own, and what the operating system says about it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Outcome;
+use crate::calls::KEY;
+use crate::catalogue::{ACCOUNT, REGIONS};
+
+/// How long a server may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long it may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A running server, which ends with this.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From the start of the process until it has answered.
+    pub started_in: Duration,
+}
+
+/// What a process has used since it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    /// Time on a processor.
+    pub cpu: Duration,
+    /// Bytes that were to be written to disks.
+    pub written_bytes: u64,
+}
+
+/// How a server is run.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// The program.
+    pub binary: &'a Path,
+    /// The data folder.
+    pub data: &'a Path,
+    /// The processor that it keeps to, if it shall.
+    pub processor: Option<usize>,
+    /// The database, instead of the file in the data folder.
+    pub database: Option<&'a str>,
+    /// How long bytes outlive a delete.
+    pub grace: &'a str,
+}
+
+impl Server {
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn start(setup: &Setup<'_>) -> Outcome<Self> {
+        let address = free_address()?;
+        let config = setup.data.join("calotype.toml");
+        write(&config, &configuration(setup, address))?;
+        let log = fs::File::create(setup.data.join("server.log")).map_err(|error| error.to_string())?;
+        let mut command = on_processor(setup.binary, setup.processor);
+        command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null()).stderr(log);
+        let began = Instant::now();
+        let process = command.spawn().map_err(|error| format!("{}: {error}", setup.binary.display()))?;
+        let mut server = Self { process, address, started_in: Duration::ZERO };
+        while TcpStream::connect(address).is_err() {
+            if began.elapsed() > START_TIMEOUT || server.process.try_wait().is_ok_and(|ended| ended.is_some())
+            {
+                return Err(format!("the server does not start; see {}", setup.data.display()));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        server.started_in = began.elapsed();
+        Ok(server)
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// A text.
+    pub fn used(&self) -> Outcome<Used> {
+        used(self.id())
+    }
+
+    /// Its resident memory now, in bytes.
+    ///
+    /// # Errors
+    /// A text.
+    pub fn resident_bytes(&self) -> Outcome<u64> {
+        let status = read(&process_file(self.id(), "status"))?;
+        let kib = field(&status, "VmRSS:").ok_or("no resident memory is told")?;
+        Ok(kib * 1024)
+    }
+
+    /// Stops it and waits for its end.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn stop(mut self) -> Outcome {
+        let id = self.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status();
+        asked.map_err(|error| format!("kill: {error}"))?;
+        let began = Instant::now();
+        while self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if began.elapsed() > STOP_TIMEOUT {
+                return Err("the server does not stop".to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing, if it was stopped.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// What a process has used so far.
+///
+/// # Errors
+/// A text.
+pub fn used(process: u32) -> Outcome<Used> {
+    let tasks = fs::read_dir(process_file(process, "task")).map_err(|error| error.to_string())?;
+    let on_processor = |task: PathBuf| -> Option<u64> {
+        // A thread that has just ended has none.
+        let text = fs::read_to_string(task.join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let cpu = tasks.flatten().filter_map(|task| on_processor(task.path())).map(Duration::from_nanos).sum();
+    let io = read(&process_file(process, "io"))?;
+    Ok(Used { cpu, written_bytes: field(&io, "write_bytes:").unwrap_or(0) })
+}
+
+fn process_file(process: u32, name: &str) -> PathBuf {
+    Path::new("/proc").join(process.to_string()).join(name)
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The program, on one processor if it shall be.
+#[must_use]
+pub fn on_processor(program: &Path, processor: Option<usize>) -> Command {
+    let Some(processor) = processor else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &processor.to_string()]).arg(program);
+    command
+}
+
+fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
+    let data = setup.data.display();
+    let database = setup
+        .database
+        .map_or_else(String::new, |url| format!("[metadata]\nurl = \"{url}\"\nconnections = 32\n"));
+    let regions: String = REGIONS.map(|region| format!("[[region]]\nid = \"{region}\"\n")).concat();
+    let (grace, (id, secret)) = (setup.grace, KEY);
+    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["ens:*","calotype:*","appstream:*"],"Resource":"*"}]}"#;
+    format!(
+        "listen = \"{address}\"\ndata = \"{data}\"\n\
+         [throttling]\naccount_per_second = 0\noperation_per_second = 0\n\
+         {database}[deletion]\ngrace = \"{grace}\"\n{regions}\
+         [[account]]\nid = \"{ACCOUNT}\"\n[[account.user]]\nname = \"benchmark\"\n\
+         policies = [ {{ name = \"all\", document = '{policy}' }} ]\n\
+         [[account.user.access_key]]\nid = \"{id}\"\nsecret = \"{secret}\"\n"
+    )
+}
+
+fn free_address() -> Outcome<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    listener.local_addr().map_err(|error| error.to_string())
+}
+
+fn read(path: &Path) -> Outcome<String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Outcome {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
