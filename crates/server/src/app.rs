@@ -205,7 +205,8 @@ impl App {
             (db.behind(seam.clone()), places.behind(&seam))
         } else {
             let place = config.metadata.clone();
-            let db = Db::open(&Options { place, seam: seam.clone(), fence, commit }).await?;
+            let options = Options { seam: seam.clone(), fence, commit, ..Options::new(place) };
+            let db = Db::open(&options).await?;
             let places = places(&config, &db, &hex(&chance.bytes::<16>())).await?.behind(&seam);
             (db, places)
         };
@@ -372,7 +373,7 @@ fn public_image(
 
 async fn restore_nonces(db: &Db, now: Timestamp) -> Result<Nonces, StoreError> {
     let mut tx = db.begin().await?;
-    nonces::forget_expired(&mut tx, now.plus_millis(-nonces::KEPT_MS)).await?;
+    nonces::forget_expired(&mut tx, now).await?;
     tx.commit().await?;
     let mut tx = db.read().await?;
     let nonces = Nonces::with_capacity_max(NONCES_MAX).refusing_before(stores::restored(&mut tx).await?);

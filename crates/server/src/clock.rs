@@ -1,5 +1,6 @@
 //! Time and chance, which everything else takes as arguments.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -150,15 +151,38 @@ fn split_mix(state: &AtomicU64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Gives fresh random bytes.
+/// Random bytes that are asked for at once: a call of the operating system costs more than the bytes do.
+const AHEAD: usize = 4_096;
+
+/// Random bytes that nobody has seen yet: those from the position on.
+struct Ahead {
+    bytes: [u8; AHEAD],
+    position: usize,
+}
+
+thread_local! {
+    static AHEAD_OF_THREAD: RefCell<Ahead> = const { RefCell::new(Ahead { bytes: [0; AHEAD], position: AHEAD }) };
+}
+
+/// Gives fresh random bytes, each of them once.
 ///
 /// # Panics
 /// If the operating system has no randomness to give: nothing safe can be done then.
 #[must_use]
 pub fn chance<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
+    const { assert!(N <= AHEAD) };
+    AHEAD_OF_THREAD.with_borrow_mut(|ahead| {
+        if ahead.position + N > AHEAD {
+            getrandom::fill(&mut ahead.bytes).expect("the operating system gives random bytes");
+            ahead.position = 0;
+        }
+        let taken = &mut ahead.bytes[ahead.position..ahead.position + N];
+        ahead.position += N;
+        let mut bytes = [0; N];
+        // What is given is not kept.
+        bytes.swap_with_slice(taken);
+        bytes
+    })
 }
 
 /// Makes the id of a request that no App was asked for.

@@ -51,7 +51,7 @@ pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests that are being served may go on after the server was asked to stop.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Headers of a request, at most.
+/// Headers of a request, at most: as many as the library takes if it is told nothing.
 pub const HEADERS_MAX: usize = 100;
 
 /// Bytes of the target and the headers of a request. Not much more is ever held of a head.
@@ -236,7 +236,6 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.headers)
             .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(Stall::new(stream, bounds.stall)), service);
         tokio::select! {
             ended = watcher.watch(spoken) => {

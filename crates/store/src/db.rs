@@ -66,13 +66,17 @@ pub struct Options {
     pub fence: bool,
     /// How transactions are made durable.
     pub commit: CommitMode,
+    /// Whether several servers use the database. One that is embedded has several in simulations only.
+    pub shared: bool,
 }
 
 impl Options {
     /// The way in which a server opens its database.
     #[must_use]
     pub fn new(place: impl Into<Place>) -> Self {
-        Self { place: place.into(), seam: None, fence: true, commit: CommitMode::Grouped }
+        let place = place.into();
+        let shared = matches!(place, Place::Postgres(_));
+        Self { place, seam: None, fence: true, commit: CommitMode::Grouped, shared }
     }
 }
 
@@ -91,6 +95,7 @@ pub enum CommitMode {
 pub struct Db {
     engine: Engine,
     seam: MaybeSeam,
+    shared: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -109,13 +114,13 @@ impl Db {
             Place::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, options.commit)?),
             Place::Postgres(address) => Engine::Postgres(Box::pin(postgres::Postgres::open(address)).await?),
         };
-        let db = Self { engine, seam: None };
+        let db = Self { engine, seam: None, shared: options.shared };
         crate::migrations::migrate(&db).await?;
         let engine = match db.engine {
             Engine::Sqlite(engine) => Engine::Sqlite(engine.with_fence(options.fence)),
             Engine::Postgres(engine) => Engine::Postgres(engine.with_fence(options.fence)),
         };
-        Ok(Self { engine, seam: options.seam.clone() })
+        Ok(Self { engine, seam: options.seam.clone(), shared: options.shared })
     }
 
     /// Opens a database that a server uses, or has used, as a command beside it does: nothing is made, and
@@ -130,7 +135,7 @@ impl Db {
                 Engine::Postgres(Box::pin(postgres::Postgres::attach(address)).await?)
             }
         };
-        let db = Self { engine, seam: options.seam.clone() };
+        let db = Self { engine, seam: options.seam.clone(), shared: options.shared };
         crate::migrations::require_current(&db).await?;
         Ok(db)
     }
@@ -150,13 +155,13 @@ impl Db {
     /// Whether other servers may use the database at the same time.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+        self.shared
     }
 
     /// The same database behind another seam.
     #[must_use]
     pub fn behind(&self, seam: MaybeSeam) -> Self {
-        Self { engine: self.engine.clone(), seam }
+        Self { engine: self.engine.clone(), seam, shared: self.shared }
     }
 
     /// Begins a transaction that may write. Statements see the state after every transaction that
@@ -170,7 +175,7 @@ impl Db {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.begin().await?),
             Engine::Postgres(engine) => EngineTx::Postgres(engine.begin().await?),
         };
-        Ok(Tx { engine, seam: self.seam.clone() })
+        Ok(Tx { engine, seam: self.seam.clone(), shared: self.shared })
     }
 
     /// Waits until everything that transactions have seen so far is durable: what rests on another
@@ -196,7 +201,7 @@ impl Db {
             Engine::Sqlite(engine) => EngineTx::Sqlite(engine.read().await?),
             Engine::Postgres(engine) => EngineTx::Postgres(engine.read().await?),
         };
-        Ok(Tx { engine, seam: self.seam.clone() })
+        Ok(Tx { engine, seam: self.seam.clone(), shared: self.shared })
     }
 
     /// Begins a transaction that reads one state and leaves a note, which stays without a commit and may be lost
@@ -210,7 +215,7 @@ impl Db {
             Engine::Postgres(engine) => {
                 refused(meet(&self.seam, Step::Begin).await)?;
                 let engine = EngineTx::Postgres(engine.note().await?);
-                Ok(Tx { engine, seam: self.seam.clone() })
+                Ok(Tx { engine, seam: self.seam.clone(), shared: self.shared })
             }
         }
     }

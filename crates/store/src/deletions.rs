@@ -185,8 +185,8 @@ pub async fn load_restore_view(tx: &mut Tx, image: &ImageId) -> Result<(RestoreV
 pub async fn apply_restore(tx: &mut Tx, deletion: &Deletion, now: Timestamp) -> Result<()> {
     tx.execute_one(
         "UPDATE deletions SET restored_ms = $2 \
-         WHERE id = $1 AND completed_ms IS NULL AND restored_ms IS NULL AND erase_from_ms > $2",
-        &[deletion.id.as_str().into(), now.as_millis().into()],
+         WHERE owner = $3 AND id = $1 AND completed_ms IS NULL AND restored_ms IS NULL AND erase_from_ms > $2",
+        &[deletion.id.as_str().into(), now.as_millis().into(), deletion.owner.as_str().into()],
     )
     .await?;
     images::restore(tx, &deletion.image).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use calotype_core::delete_image::{DeletePlan, DeleteView};
 use calotype_core::export_image::Export;
-use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, SnapshotId};
+use calotype_core::ids::{AccountId, ImageId, InstanceId, RegionId, ReplicaId, SnapshotId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, ImageView, Product, Stage, Standing};
 use calotype_core::replica::Bytes;
 use calotype_core::template::Template;
@@ -104,6 +104,14 @@ pub struct Companions {
     pub templates: Result<Vec<Template>>,
 }
 
+impl Companions {
+    /// Whether no template goes.
+    #[must_use]
+    pub fn has_no_templates(&self) -> bool {
+        self.templates.as_ref().is_ok_and(Vec::is_empty)
+    }
+}
+
 /// Reads every fact that a delete may ask for, under the fence, and what goes with the image: its templates only
 /// where `templates_go`.
 ///
@@ -117,31 +125,83 @@ pub async fn load_delete_view(
     templates_go: bool,
 ) -> Result<(DeleteView, Companions)> {
     lock(tx, id, Lock::Alone);
-    let (image, shares, community_children, usages, entries, export, templates) = tx
+    let (facts, templates) = tx
+        .ask((delete_facts(product, id, account), templates_go.then(|| templates::of_image(id).attempt())))
+        .await?;
+    let has = |mark: i64| facts.marks & mark != 0;
+    let (shares, community_children, usages, export) = tx
         .ask((
-            load(product, id, account),
-            shares::since(id),
-            published_children(id),
-            usages::of_image(id),
-            replicas::of_image(id),
-            exports::latest(id),
-            templates_go.then(|| templates::of_image(id).attempt()),
+            has(HAS_SHARES).then(|| shares::since(id)),
+            has(HAS_CHILDREN).then(|| published_children(id)),
+            has(HAS_USAGES).then(|| usages::of_image(id)),
+            has(HAS_EXPORT).then(|| exports::latest(id)),
         ))
         .await?;
+    let shares = shares.unwrap_or_default();
     let view = DeleteView {
-        image,
+        image: facts.image,
         shares: shares.iter().map(|(account, _)| account.clone()).collect(),
-        community_children,
-        usages,
-        replicas: entries.iter().map(|entry| entry.id.clone()).collect(),
-        copying: entries
-            .into_iter()
-            .filter(|entry| entry.state.is_making())
-            .map(|entry| entry.region)
-            .collect(),
-        exporting: export.filter(Export::is_running).map(|export| export.target),
+        community_children: community_children.unwrap_or_default(),
+        usages: usages.unwrap_or_default(),
+        replicas: facts.replicas,
+        copying: facts.copying,
+        exporting: export.flatten().filter(Export::is_running).map(|export| export.target),
     };
     Ok((view, Companions { shares, templates: templates.unwrap_or_else(|| Ok(Vec::new())) }))
+}
+
+/// What of an image is somewhere else, if there is any of it.
+const HAS_SHARES: i64 = 1;
+const HAS_CHILDREN: i64 = 2;
+const HAS_USAGES: i64 = 4;
+const HAS_EXPORT: i64 = 8;
+
+/// What one statement tells about an image that is to be deleted.
+#[derive(Debug, Default)]
+struct DeleteFacts {
+    image: Option<ImageView>,
+    /// Which of [`HAS_SHARES`] and the like there are.
+    marks: i64,
+    /// Its replicas, in the order of their ids.
+    replicas: Vec<ReplicaId>,
+    /// The regions that it is being copied to, in the same order.
+    copying: Vec<RegionId>,
+}
+
+fn delete_facts<'a>(product: Product, id: &'a ImageId, account: &'a AccountId) -> Query<'a, DeleteFacts> {
+    Query::new(
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", (SELECT COUNT(*) FROM shares s WHERE s.image_id = i.id AND s.account_id = $3), \
+             CAST(CASE WHEN EXISTS (SELECT 1 FROM shares s WHERE s.image_id = i.id) THEN 1 ELSE 0 END \
+             + CASE WHEN EXISTS (SELECT 1 FROM images c WHERE c.parent_id = i.id AND c.published_ms IS NOT NULL \
+             AND c.deleted_ms IS NULL) THEN 2 ELSE 0 END \
+             + CASE WHEN EXISTS (SELECT 1 FROM usages u WHERE u.image_id = i.id) THEN 4 ELSE 0 END \
+             + CASE WHEN EXISTS (SELECT 1 FROM exports e WHERE e.image_id = i.id) THEN 8 ELSE 0 END AS BIGINT), \
+             r.id, r.region, r.state \
+             FROM images i LEFT JOIN replicas r ON r.holder_id = i.id AND r.state <> 'erased' \
+             WHERE i.id = $1 AND i.product = $2 AND i.deleted_ms IS NULL"
+        ),
+        &[id.as_str().into(), product_to_text(product).into(), account.as_str().into()],
+        |rows| {
+            let Some(first) = rows.first() else { return Ok(DeleteFacts::default()) };
+            let mut replicas = Vec::with_capacity(rows.len());
+            for row in rows {
+                if let Some(id) = row.text_opt(COLUMNS + 2)? {
+                    replicas.push((id, row.text(COLUMNS + 3)?, row.text(COLUMNS + 4)? == "copying"));
+                }
+            }
+            replicas.sort_unstable();
+            let copying = replicas.iter().filter(|(_, _, is_making)| *is_making);
+            Ok(DeleteFacts {
+                image: Some(view(first, account)?),
+                marks: first.integer(COLUMNS + 1)?,
+                copying: copying.map(|(_, region, _)| RegionId::trusted(*region)).collect(),
+                replicas: replicas.into_iter().map(|(id, _, _)| ReplicaId::trusted(id)).collect(),
+            })
+        },
+    )
 }
 
 /// Carries a plan out: the image is gone for every reader, its shares are removed, its replicas are

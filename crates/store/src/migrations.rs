@@ -11,12 +11,21 @@ use crate::db::{Db, Result, StoreError, Tx};
 struct Migration {
     number: i64,
     statements: &'static str,
+    /// What only a database of one server needs besides.
+    of_one: &'static [&'static str],
+    /// What only a database of several servers needs besides.
+    of_several: &'static [&'static str],
     /// The number of the last migration that a program must know to use the tables after this one.
     needs: i64,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, statements: include_str!("migrations/0001_first.sql"), needs: 1 }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    statements: include_str!("migrations/0001_first.sql"),
+    of_one: &["CREATE INDEX nonces_by_expiry ON nonces (expires_ms)"],
+    of_several: &["CREATE UNIQUE INDEX nonces_once ON nonces (expires_ms, access_key_id, nonce)"],
+    needs: 1,
+}];
 
 /// How often a server tries to be the one that brings the tables up to date, beside others that start with it.
 const TRIES_MAX: u32 = 50;
@@ -78,7 +87,9 @@ async fn step(db: &Db) -> Result<bool> {
     let Some(next) = MIGRATIONS.iter().find(|migration| migration.number > reached) else {
         return Ok(true);
     };
-    for statement in next.statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+    let besides = if db.is_shared() { next.of_several } else { next.of_one };
+    let statements = next.statements.split(';').filter(|statement| !statement.trim().is_empty());
+    for statement in statements.chain(besides.iter().copied()) {
         tx.define(statement).await?;
     }
     tx.execute_one(

@@ -7,9 +7,10 @@ use calotype_core::time::Timestamp;
 
 use crate::db::{Result, StoreError, Tx};
 
-/// How long nonces are kept beyond their expiry, in milliseconds. A request whose time was checked just before it
-/// was over may stand still before its transaction begins, and must meet its nonce there all the same.
-pub const KEPT_MS: i64 = 3_600_000;
+/// How long the nonces of several servers are kept beyond their expiry, in milliseconds. A request whose time was
+/// checked just before it was over may stand still before its transaction begins, and must meet its nonce there all
+/// the same: the memory of another server may have forgotten it.
+const KEPT_MS: i64 = 3_600_000;
 
 /// A nonce that was spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,24 +26,29 @@ pub struct SpentNonce {
     pub expires: Timestamp,
 }
 
-/// Spends a nonce with the transaction.
+/// Spends a nonce with the transaction, if it changes anything.
+///
+/// Where several servers answer, the database knows which of them was the first. One that is alone asks its memory
+/// first, which begins with [`live`]; then a row that is only added is written where the last one was.
 ///
 /// # Errors
-/// [`StoreError::Spent`] if another request has spent it; any other [`StoreError`].
+/// [`StoreError::Spent`] if a request to another server has spent it, here or from what the transaction does next; any
+/// other [`StoreError`].
 pub async fn spend(tx: &mut Tx, nonce: &SpentNonce) -> Result<()> {
-    tx.send_one(
+    let sql = if tx.is_shared() {
         "INSERT INTO nonces (expires_ms, access_key_id, nonce, request) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (expires_ms, access_key_id, nonce) DO UPDATE SET request = excluded.request \
-         WHERE nonces.request = excluded.request",
-        &[
-            nonce.expires.as_millis().into(),
-            (&nonce.access_key_id).into(),
-            (&nonce.nonce).into(),
-            nonce.request.into(),
-        ],
-        StoreError::Spent,
-    )
-    .await
+         WHERE nonces.request = excluded.request"
+    } else {
+        "INSERT INTO nonces (expires_ms, access_key_id, nonce, request) VALUES ($1, $2, $3, $4)"
+    };
+    let values = [
+        nonce.expires.as_millis().into(),
+        (&nonce.access_key_id).into(),
+        (&nonce.nonce).into(),
+        nonce.request.into(),
+    ];
+    tx.send_first(sql, &values, StoreError::Spent).await
 }
 
 /// Every nonce that must still be remembered at `now`.
@@ -68,10 +74,11 @@ pub async fn live(tx: &mut Tx, now: Timestamp) -> Result<Vec<SpentNonce>> {
         .collect()
 }
 
-/// Forgets nonces that expired before `now`; gives how many.
+/// Forgets nonces that have expired at `now`, some time later where several servers answer; gives how many.
 ///
 /// # Errors
 /// Any [`crate::db::StoreError`].
 pub async fn forget_expired(tx: &mut Tx, now: Timestamp) -> Result<u64> {
-    tx.execute("DELETE FROM nonces WHERE expires_ms < $1", &[now.as_millis().into()]).await
+    let before = if tx.is_shared() { now.plus_millis(-KEPT_MS) } else { now };
+    tx.execute("DELETE FROM nonces WHERE expires_ms < $1", &[before.as_millis().into()]).await
 }

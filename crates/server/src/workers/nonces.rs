@@ -30,7 +30,7 @@ pub(super) async fn run(app: Arc<App>) {
 pub async fn run_once(app: &App) -> Result<(), StoreError> {
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
-    nonces::forget_expired(&mut tx, now.plus_millis(-nonces::KEPT_MS)).await?;
+    nonces::forget_expired(&mut tx, now).await?;
     sessions::forget_ended(&mut tx, now.plus_millis(-KEPT_AFTER_END_MS)).await?;
     tx.commit().await
 }

@@ -84,7 +84,7 @@ impl World {
     /// Opens the database, as after the machine was switched on.
     pub async fn switch_on(&mut self) {
         let path = self.folder.path().join(DATABASE);
-        let mut options = Options { commit: CommitMode::Alone, ..Options::new(path.clone()) };
+        let mut options = Options { commit: CommitMode::Alone, shared: true, ..Options::new(path.clone()) };
         options.fence = self.fence;
         let db = Db::open(&options).await.expect("the database can be opened");
         let mut state = self.gates.state();
@@ -164,7 +164,7 @@ fn empty_database() -> &'static [u8] {
             let folder = folder();
             let path = folder.path().join(DATABASE);
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
-            let options = Options { commit: CommitMode::Alone, ..Options::new(path.clone()) };
+            let options = Options { commit: CommitMode::Alone, shared: true, ..Options::new(path.clone()) };
             drop(runtime.block_on(Db::open(&options)).expect("the database can be opened"));
             std::fs::read(path).expect("the database is there")
         });

@@ -1,7 +1,7 @@
 //! `SQLite`: one writer whose transactions share commits, readers beside it.
 //!
-//! `begin` takes the writer's turn (in order of arrival) and opens a savepoint in the group that is
-//! being gathered; `commit` releases the savepoint, passes the turn on and waits. The committer stands
+//! `begin` takes the writer's turn (in order of arrival); what first writes joins the group that is being gathered,
+//! behind a savepoint unless all is decided; `commit` releases it, passes the turn on and waits. The committer stands
 //! in the same line: whoever came before it joins the group, and one COMMIT, one fsync, makes the whole
 //! group durable. Statements run in place, because a hop to another thread costs more than they do.
 
@@ -20,11 +20,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{Mutex, oneshot};
+use tokio::task::yield_now;
 
-use super::{Cell, CommitMode, Load, Result, Row, Value};
+use super::{Cell, CommitMode, Load, Result, Row, StoreError, Value};
 use errors::{failed, unavailable};
 use pool::{Pool, PooledConnection};
-use writer::{Groups, InLine, Turn, Writer};
+use writer::{Closing, First, Groups, InLine, Owned, Turn, Writer};
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_MAX: usize = 128;
@@ -48,13 +49,6 @@ pub struct Sqlite {
     /// How often another process was waited for in vain.
     in_vain: Arc<AtomicU64>,
     groups: Arc<Groups>,
-}
-
-/// What a statement does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
 }
 
 /// A transaction of [`Sqlite`].
@@ -83,14 +77,18 @@ impl Sqlite {
         connection
             .execute_batch(
                 // The checkpointer moves pages off the request path, so the automatic one is off.
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;",
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; \
+                 PRAGMA cache_size = -4096;",
             )
             .map_err(unavailable)?;
+        let data_version = writer::data_version(&connection).map_err(unavailable)?;
         let writer = Arc::new(Mutex::new(Writer {
             connection,
             group_open: false,
             waiting: Vec::new(),
+            last_group: 0,
             mode: commit,
+            data_version,
             left_early: false,
         }));
         let groups = Arc::<Groups>::default();
@@ -148,28 +146,26 @@ impl Sqlite {
     async fn turn(&self) -> Result<Turn> {
         let in_line = InLine::new(&self.waiting);
         let in_vain = self.in_vain.load(Ordering::Relaxed);
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let writer = Arc::clone(&self.writer).lock_owned().await;
         drop(in_line);
         // Whoever stood in line meanwhile does not wait for the same all over again.
         if self.in_vain.load(Ordering::Relaxed) != in_vain {
             return Err(unavailable("another process holds the database"));
         }
-        writer.enter().inspect_err(|_| {
-            self.in_vain.fetch_add(1, Ordering::Relaxed);
-        })?;
-        Ok(Turn { writer: Some(writer), wake_committer: self.wake_committer.clone() })
+        Ok(Turn::new(writer, self.wake_committer.clone(), Arc::clone(&self.in_vain)))
     }
 
     /// Waits until what was released before this is durable.
     pub(super) async fn settle(&self) -> Result<()> {
         let (durable, wait) = oneshot::channel();
         let mut writer = self.writer.lock().await;
-        let Some(committer) = self.wake_committer.as_ref().filter(|_| !writer.waiting.is_empty()) else {
+        if self.wake_committer.is_none() || writer.waiting.is_empty() {
             return Ok(());
-        };
+        }
         writer.waiting.push(durable);
+        let is_shared = writer.is_shared();
         drop(writer);
-        committer.send(()).map_err(|_| unavailable("the committer has ended"))?;
+        close_group(self.wake_committer.clone(), is_shared).await;
         wait.await.map_err(|_| unavailable("the committer has ended"))?
     }
 
@@ -180,7 +176,11 @@ impl Sqlite {
 
 impl SqliteTx {
     pub(super) fn query(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        self.run(Access::Read, sql, values, |statement| {
+        let connection: &Connection = match &mut self.0 {
+            Kind::Write(turn) => &turn.reads()?.connection,
+            Kind::Read(reader) | Kind::Unfenced { reader, .. } => reader,
+        };
+        let rows = run(connection, sql, values, |statement| {
             let columns = statement.column_count();
             let mut rows = Vec::new();
             let mut raw = statement.raw_query();
@@ -190,41 +190,83 @@ impl SqliteTx {
                 rows.push(Row::new(cells));
             }
             Ok(rows)
-        })
+        });
+        rows.map_err(|error| self.failed(error))
+    }
+
+    /// Runs a statement that defines a table or an index. A table whose key has several columns is kept in the order
+    /// of its key, so that a row is found, and written, in one place.
+    pub(super) async fn define(&mut self, sql: &'static str) -> Result<()> {
+        if !(sql.trim_start().starts_with("CREATE TABLE") && sql.contains("PRIMARY KEY (")) {
+            return self.execute(sql, &[]).await.map(drop);
+        }
+        let sql = format!("{sql} WITHOUT ROWID");
+        let turn = self.turn().ok_or_else(|| unavailable("tables are made by transactions that write"))?;
+        let defined = turn.writes()?.connection.execute_batch(&sql);
+        defined.map_err(|error| self.failed(error))
     }
 
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
         if let Kind::Unfenced { database, turn: turn @ None, .. } = &mut self.0 {
             *turn = Some(database.turn().await?);
         }
-        self.run(Access::Write, sql, values, |statement| Ok(statement.raw_execute()? as u64))
+        self.run_first()?;
+        self.change(sql, values)
     }
 
-    fn run<T>(
+    /// Keeps a statement until the transaction writes, or commits. It runs before anything else that writes.
+    pub(super) async fn keep_first(
         &mut self,
-        access: Access,
         sql: &'static str,
         values: &[Value<'_>],
-        work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T> {
-        let connection: &Connection = match (&self.0, access) {
-            (Kind::Write(turn) | Kind::Unfenced { turn: Some(turn), .. }, Access::Write)
-            | (Kind::Write(turn), Access::Read) => {
-                let writer = turn.writer.as_ref().filter(|writer| writer.group_open);
-                &writer.ok_or_else(|| unavailable("the group of transactions was rolled back"))?.connection
+        otherwise: StoreError,
+    ) -> Result<()> {
+        match &mut self.0 {
+            Kind::Write(turn) => {
+                let values = values.iter().map(|value| Owned::from(*value)).collect();
+                turn.first = Some(First { sql, values, otherwise });
+                Ok(())
             }
-            (Kind::Read(reader) | Kind::Unfenced { reader, .. }, _) => reader,
+            // What only reads never writes.
+            Kind::Read(_) => Ok(()),
+            // A control has no turn yet.
+            Kind::Unfenced { .. } => match self.execute(sql, values).await? {
+                1 => Ok(()),
+                _ => Err(otherwise),
+            },
+        }
+    }
+
+    fn run_first(&mut self) -> Result<()> {
+        let Some(first) = self.turn().and_then(|turn| turn.first.take()) else { return Ok(()) };
+        let values: Vec<Value<'_>> = first.values.iter().map(Owned::lend).collect();
+        if self.change(first.sql, &values)? == 1 { Ok(()) } else { Err(first.otherwise) }
+    }
+
+    /// Says that nothing is taken back any more unless something is wrong, so that no savepoint is needed.
+    pub(super) fn decided(&mut self) -> Result<()> {
+        match &mut self.0 {
+            Kind::Write(turn) => turn.decided(),
+            // A control writes what it has not read under the turn.
+            Kind::Read(_) | Kind::Unfenced { .. } => Ok(()),
+        }
+    }
+
+    fn change(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
+        let connection: &Connection = match &mut self.0 {
+            Kind::Write(turn) | Kind::Unfenced { turn: Some(turn), .. } => &turn.writes()?.connection,
+            Kind::Read(reader) | Kind::Unfenced { reader, .. } => reader,
         };
-        let result = connection.prepare_cached(sql).and_then(|mut statement| {
-            bind(&mut statement, values)?;
-            work(&mut statement)
-        });
-        result.map_err(|error| {
-            if let Some(Turn { writer: Some(writer), .. }) = self.turn() {
-                writer.notice_lost_group();
-            }
-            failed(error)
-        })
+        let changed = run(connection, sql, values, |statement| Ok(statement.raw_execute()? as u64));
+        changed.map_err(|error| self.failed(error))
+    }
+
+    /// The error of a statement. It may have taken the group with it.
+    fn failed(&mut self, error: rusqlite::Error) -> StoreError {
+        if let Some(Turn { writer: Some(writer), .. }) = self.turn() {
+            writer.notice_lost_group();
+        }
+        failed(error)
     }
 
     fn turn(&mut self) -> Option<&mut Turn> {
@@ -236,30 +278,56 @@ impl SqliteTx {
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
+        self.run_first()?;
         let Some(turn) = self.turn() else {
             return Ok(());
         };
-        let (durable, wait) = oneshot::channel();
-        if let Some(mut writer) = turn.writer.take() {
-            if let Err(error) = writer.leave() {
-                turn.writer = Some(writer);
-                return Err(error);
-            }
-            writer.waiting.push(durable);
-            if writer.mode == CommitMode::Alone {
-                writer.commit_group().answer();
-            }
+        if !turn.leave()? {
+            return Ok(());
         }
-        turn.wake()?;
+        let (durable, wait) = oneshot::channel();
+        let Some(mut writer) = turn.writer.take() else { return Ok(()) };
+        writer.waiting.push(durable);
+        let is_shared = writer.is_shared();
+        if writer.mode == CommitMode::Alone {
+            writer.commit_group().answer();
+        }
+        drop(writer);
+        close_group(turn.wake_committer.take(), is_shared).await;
         wait.await.map_err(|_| unavailable("the committer has ended"))?
     }
 
     /// Ends the transaction and leaves its group open, for the next one to make durable.
-    pub(super) fn commit_early(mut self) {
-        if let Some(mut writer) = self.turn().and_then(|turn| turn.writer.take()) {
-            writer.left_early = writer.leave().is_ok();
+    pub(super) fn commit_early(mut self) -> Result<()> {
+        self.run_first()?;
+        let Some(turn) = self.turn() else { return Ok(()) };
+        let left = turn.leave()?;
+        if let Some(writer) = turn.writer.take().as_deref_mut() {
+            writer.left_early |= left;
         }
+        Ok(())
     }
+}
+
+/// Has the group closed. Where there are others, everybody whose request is here already gets the time to join it; if
+/// the caller goes away meanwhile, it is closed at once.
+async fn close_group(committer: Option<Sender<()>>, is_shared: bool) {
+    let closing = committer.map(Closing);
+    if closing.is_some() && is_shared {
+        yield_now().await;
+    }
+}
+
+/// Runs a statement on a connection.
+fn run<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value<'_>],
+    work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    work(&mut statement)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {

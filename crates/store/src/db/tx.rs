@@ -17,6 +17,7 @@ pub enum Lock {
 pub struct Tx {
     pub(super) engine: EngineTx,
     pub(super) seam: MaybeSeam,
+    pub(super) shared: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Tx {
     pub async fn ask<A: Ask>(&mut self, asked: A) -> Result<A::Answer> {
         let mut statements = Vec::new();
         asked.statements(&mut statements);
-        let answers = self.query_all(&statements).await?;
+        let answers = if statements.is_empty() { Vec::new() } else { self.query_all(&statements).await? };
         asked.read(&mut answers.into_iter())
     }
 
@@ -162,13 +163,47 @@ impl Tx {
         told(lost, sent)
     }
 
+    /// As [`Self::send_one`], for a guard that comes before anything else that the transaction writes, and that nothing
+    /// which it reads depends on. An embedded database runs it only if something is written.
+    ///
+    /// # Errors
+    /// As [`Self::send_one`], or the statement that writes first, or the commit, fails with `otherwise`.
+    pub async fn send_first(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        otherwise: StoreError,
+    ) -> Result<()> {
+        let Some((sql, lost)) = instead(&self.seam, sql).await? else { return Err(otherwise) };
+        let sent = match &mut self.engine {
+            EngineTx::Sqlite(tx) => tx.keep_first(sql, values, otherwise).await,
+            EngineTx::Postgres(tx) => {
+                tx.send_one(sql, values, otherwise);
+                Ok(())
+            }
+        };
+        told(lost, sent)
+    }
+
+    /// Says that all is decided: what is written from now on is only taken back if something is wrong. Then an embedded
+    /// database takes back everything that was to become durable together, and all of it is tried again.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another process has changed what was read; any other [`StoreError`].
+    pub fn decided(&mut self) -> Result<()> {
+        match &mut self.engine {
+            EngineTx::Sqlite(tx) => tx.decided(),
+            EngineTx::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Runs a statement that defines a table or an index.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub(crate) async fn define(&mut self, sql: &'static str) -> Result<()> {
         match &mut self.engine {
-            EngineTx::Sqlite(tx) => tx.execute(sql, &[]).await.map(drop),
+            EngineTx::Sqlite(tx) => tx.define(sql).await,
             EngineTx::Postgres(tx) => tx.define(sql).await,
         }
     }
@@ -182,6 +217,11 @@ impl Tx {
             1 => Ok(()),
             _ => Err(StoreError::Conflict),
         }
+    }
+
+    /// Whether other servers may use the database at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Locks the row of `table` with this id until the transaction ends, if it is one that may write. What is read
@@ -202,7 +242,7 @@ impl Tx {
         let effect = meet(&self.seam, Step::Commit).await;
         refused(effect)?;
         match self.engine {
-            EngineTx::Sqlite(tx) if effect == Effect::Early => tx.commit_early(),
+            EngineTx::Sqlite(tx) if effect == Effect::Early => tx.commit_early()?,
             EngineTx::Sqlite(tx) => tx.commit().await?,
             EngineTx::Postgres(tx) => tx.commit().await?,
         }

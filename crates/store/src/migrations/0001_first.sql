@@ -135,7 +135,7 @@ CREATE TABLE exports (
 CREATE INDEX exports_due ON exports (due_ms) WHERE due_ms IS NOT NULL;
 
 CREATE TABLE deletions (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
     image_id TEXT NOT NULL,
     image_name TEXT NOT NULL,
     product TEXT NOT NULL,
@@ -147,10 +147,10 @@ CREATE TABLE deletions (
     accepted_ms BIGINT NOT NULL,
     erase_from_ms BIGINT NOT NULL,
     completed_ms BIGINT,
-    restored_ms BIGINT
+    restored_ms BIGINT,
+    PRIMARY KEY (owner, id)
 );
 CREATE INDEX deletions_by_image ON deletions (image_id);
-CREATE INDEX deletions_by_owner ON deletions (owner, id);
 CREATE INDEX deletions_open ON deletions (accepted_ms) WHERE completed_ms IS NULL AND restored_ms IS NULL;
 
 CREATE TABLE instances (
@@ -216,8 +216,7 @@ CREATE TABLE nonces (
     expires_ms BIGINT NOT NULL,
     access_key_id TEXT NOT NULL,
     nonce TEXT NOT NULL,
-    request BIGINT NOT NULL,
-    PRIMARY KEY (expires_ms, access_key_id, nonce)
+    request BIGINT NOT NULL
 );
 
 CREATE TABLE sessions (

@@ -14,10 +14,10 @@ use super::writer::{Groups, Writer};
 use super::{Result, connect};
 
 /// Pages in the log from which on it is worth moving them (of 4 KiB each).
-const LOG_PAGES_MAX: i32 = 1_000;
+const LOG_PAGES_MAX: i32 = 2_000;
 
 /// Pages in the log from which on readers are waited for.
-const LOG_PAGES_LARGE: i32 = 4 * LOG_PAGES_MAX;
+const LOG_PAGES_LARGE: i32 = 2 * LOG_PAGES_MAX;
 
 /// How long readers are waited for, with the writer.
 const READERS_TIMEOUT: Duration = Duration::from_millis(50);
