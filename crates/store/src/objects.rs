@@ -267,11 +267,11 @@ impl Objects {
     }
 }
 
-/// The bytes of an object, as they are read.
+/// The bytes of an object, as they are read. To ask again after the end does no harm.
 pub(crate) fn pieces(found: GetResult) -> BoxStream<'static, Result<bytes::Bytes, ObjectError>> {
     match found.payload {
         GetResultPayload::File(file, _) => files::read(file, found.range),
-        GetResultPayload::Stream(stream) => stream.map_err(ObjectError::from).boxed(),
+        GetResultPayload::Stream(stream) => stream.map_err(ObjectError::from).fuse().boxed(),
     }
 }
 

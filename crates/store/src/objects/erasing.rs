@@ -26,12 +26,13 @@ impl Objects {
     /// [`ObjectError`], never [`ObjectError::NotFound`].
     pub async fn erase(&self, key: &ObjectKey) -> Result<(), ObjectError> {
         let Some(lost) = self.meet(ObjectAction::Erase, &key.0).await? else { return Ok(()) };
+        let store = self.store()?;
         if let Some(folder) = self.folder() {
             let removed = remove_files(folder, vec![key.clone()]).await;
             removed.into_iter().collect::<Result<(), _>>()?;
             return lost.or(());
         }
-        match self.store()?.delete(&key.path()).await.map_err(ObjectError::from) {
+        match store.delete(&key.path()).await.map_err(ObjectError::from) {
             Ok(()) | Err(ObjectError::NotFound) => {}
             Err(error) => return Err(error),
         }
@@ -81,10 +82,11 @@ impl Objects {
 
     /// The answers, in the order of the keys; fewer of them if the call failed as a whole.
     async fn erase_taken(&self, keys: Vec<ObjectKey>) -> Vec<Result<(), ObjectError>> {
+        // A folder that was never there is none whose files are gone.
+        let Ok(store) = self.store() else { return Vec::new() };
         if let Some(folder) = self.folder() {
             return remove_files(folder, keys).await;
         }
-        let Ok(store) = self.store() else { return Vec::new() };
         let paths: Vec<_> = keys.iter().map(|key| Ok(key.path())).collect();
         let answers = store.delete_stream(stream::iter(paths).boxed());
         answers.map(|answer| answer.map(drop).map_err(ObjectError::writing)).collect().await

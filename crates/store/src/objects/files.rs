@@ -45,7 +45,7 @@ pub(super) fn from_thread<T: Send + 'static>(
             drop(sender.blocking_send(Err(failed(error))));
         }
     });
-    stream::unfold(listener, async |mut listener| Some((listener.recv().await?, listener))).boxed()
+    stream::unfold(listener, async |mut listener| Some((listener.recv().await?, listener))).fuse().boxed()
 }
 
 /// Reads a range of a file. One that ends before is an error.
