@@ -4,10 +4,10 @@
 //! before. Memory does not grow with the size of an image. Nothing here writes a row.
 
 use futures::TryStreamExt as _;
-use ring::digest::{Context, SHA256};
+use futures::future::join;
 
-use crate::ingest::{Progress, hex};
-use crate::objects::{ObjectError, Objects};
+use crate::ingest::{Progress, Seen};
+use crate::objects::{self, ObjectError, Objects};
 use crate::replicas::Origin;
 
 /// Why an object was not written.
@@ -70,16 +70,14 @@ pub async fn deliver(
     let size_bytes = origin.bytes.size_bytes;
     let mut delivery = bucket.deliver(object, size_bytes, attempt).await.map_err(DeliveryError::Bucket)?;
     let copied = async {
-        let mut parts = source.into_stream();
-        let (mut digest, mut seen_bytes) = (Context::new(&SHA256), 0);
-        while let Some(part) = parts.try_next().await.map_err(|error| DeliveryError::Source(error.into()))? {
-            seen_bytes += part.len() as u64;
-            progress.set(seen_bytes);
-            digest.update(&part);
-            delivery.put(part).await.map_err(DeliveryError::Bucket)?;
+        let (mut parts, mut seen) = (objects::pieces(source), Seen::default());
+        while let Some(part) = parts.try_next().await.map_err(DeliveryError::Source)? {
+            progress.set(seen.bytes + part.len() as u64);
+            let (hashed, put) = join(seen.take(part.clone()), delivery.put(part)).await;
+            put.map_err(DeliveryError::Bucket)?;
+            hashed.map_err(DeliveryError::Source)?;
         }
-        let whole = seen_bytes == size_bytes;
-        let is_right = whole && hex(digest.finish().as_ref()) == origin.bytes.sha256;
+        let is_right = seen.bytes == size_bytes && seen.sha256() == origin.bytes.sha256;
         if is_right { Ok(()) } else { Err(DeliveryError::Damaged) }
     };
     match copied.await {

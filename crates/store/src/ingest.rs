@@ -7,16 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use calotype_core::image::Stage;
 use calotype_core::qcow2::{self, Header};
 use calotype_core::replica::Bytes;
-use futures::{Stream, StreamExt, stream};
+use futures::future::join;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use ring::digest::{Context, SHA256};
 
-use crate::objects::{ObjectError, ObjectKey, Objects, Upload};
+use crate::objects::{self, ObjectError, ObjectKey, Objects, Upload};
 
 /// The largest object that is taken, in bytes.
 pub const OBJECT_BYTES_MAX: u64 = 4 << 40;
 
 /// Bytes in a GiB.
 const GIB: u64 = 1 << 30;
+
+/// Bytes that take long enough to hash that it is done on a thread of its own.
+const HASHED_BESIDE_BYTES: usize = 128 << 10;
 
 /// How many bytes have gone through, for whoever wants to show it.
 #[derive(Debug, Default)]
@@ -104,7 +108,7 @@ pub async fn import(
     if size_bytes > OBJECT_BYTES_MAX {
         return Err(FillError::Refused(format!("the object is larger than {OBJECT_BYTES_MAX} bytes")));
     }
-    let mut parts = source.into_stream().map(|part| part.map_err(FillError::reading));
+    let mut parts = objects::pieces(source).map_err(FillError::reading);
     let prefix = read_prefix(&mut parts).await?;
     let header = Header::parse(&prefix)?;
     header.check_length(size_bytes)?;
@@ -127,7 +131,7 @@ pub async fn copy(
     progress: &Progress,
 ) -> Result<Bytes, FillError> {
     let source = origin.open_replica(origin_key).await.map_err(FillError::reading)?;
-    let parts = source.into_stream().map(|part| part.map_err(FillError::reading));
+    let parts = objects::pieces(source).map_err(FillError::reading);
     let sha256 = write(parts, expected.size_bytes, target, key, progress).await?;
     if sha256 != expected.sha256 {
         return Err(FillError::Refused("the source's bytes are not the ones that were recorded".to_owned()));
@@ -144,16 +148,14 @@ pub async fn digest(
     key: &ObjectKey,
     progress: &Progress,
 ) -> Result<(u64, String), ObjectError> {
-    let mut parts = objects.open_replica(key).await?.into_stream();
-    let mut digest = Context::new(&SHA256);
-    let mut seen_bytes: u64 = 0;
+    let mut parts = objects::pieces(objects.open_replica(key).await?);
+    let mut seen = Seen::default();
     while let Some(part) = parts.next().await {
         let part = part?;
-        seen_bytes += part.len() as u64;
         progress.0.fetch_add(part.len() as u64, Ordering::Relaxed);
-        digest.update(&part);
+        seen.take(part).await?;
     }
-    Ok((seen_bytes, hex(digest.finish().as_ref())))
+    Ok((seen.bytes, seen.sha256()))
 }
 
 /// Makes an empty disk.
@@ -209,22 +211,59 @@ async fn pump(
     upload: &mut Upload,
     progress: &Progress,
 ) -> Result<String, FillError> {
-    let mut digest = Context::new(&SHA256);
-    let mut seen_bytes: u64 = 0;
+    let mut seen = Seen::default();
     let mut parts = std::pin::pin!(parts);
     while let Some(part) = parts.next().await {
         let part = part?;
-        seen_bytes += part.len() as u64;
-        progress.set(seen_bytes);
-        digest.update(&part);
-        upload.put(part).await.map_err(FillError::writing)?;
+        progress.set(seen.bytes + part.len() as u64);
+        // The part is hashed while the one before it is written.
+        let (hashed, put) = join(seen.take(part.clone()), upload.put(part)).await;
+        put.map_err(FillError::writing)?;
+        hashed.map_err(FillError::reading)?;
     }
+    let seen_bytes = seen.bytes;
     if seen_bytes != size_bytes {
         return Err(FillError::Refused(format!(
             "the source gave {seen_bytes} bytes where {size_bytes} were announced"
         )));
     }
-    Ok(hex(digest.finish().as_ref()))
+    Ok(seen.sha256())
+}
+
+/// What has gone through.
+pub(crate) struct Seen {
+    /// How many bytes.
+    pub(crate) bytes: u64,
+    digest: Context,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { bytes: 0, digest: Context::new(&SHA256) }
+    }
+}
+
+impl Seen {
+    /// Takes the next bytes; many of them on another thread than those that serve requests.
+    pub(crate) async fn take(&mut self, bytes: bytes::Bytes) -> Result<(), ObjectError> {
+        self.bytes += bytes.len() as u64;
+        if bytes.len() < HASHED_BESIDE_BYTES {
+            self.digest.update(&bytes);
+            return Ok(());
+        }
+        let mut digest = self.digest.clone();
+        let hashing = tokio::task::spawn_blocking(move || {
+            digest.update(&bytes);
+            digest
+        });
+        self.digest = hashing.await.map_err(|source| object_store::Error::JoinError { source })?;
+        Ok(())
+    }
+
+    /// Their SHA-256 in lower-case hexadecimal digits.
+    pub(crate) fn sha256(self) -> String {
+        hex(self.digest.finish().as_ref())
+    }
 }
 
 /// Checks that every table and cluster that the image names lies within it, table by table.
@@ -245,7 +284,7 @@ async fn check_tables(
 }
 
 /// Bytes in lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.

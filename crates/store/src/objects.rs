@@ -1,25 +1,27 @@
 //! Bytes: the stores of regions, and the buckets that images are imported from.
 
-mod delivery;
 mod entries;
 mod erasing;
 mod error;
+mod files;
 mod identity;
 mod location;
 mod parts;
 mod places;
 mod s3;
+mod upload;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use calotype_core::ids::ReplicaId;
-use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt as _};
 
 use crate::seam::{Effect, MaybeSeam, ObjectAction, Step, meet};
 
@@ -28,6 +30,8 @@ pub use error::ObjectError;
 pub use identity::MARKER;
 pub use location::{Location, NotALocation, S3Key, S3Location, S3Settings};
 pub use places::{Bucket, Places, is_bucket_name};
+
+pub(crate) use upload::Upload;
 
 use erasing::remove_file;
 use error::{away, failed};
@@ -249,23 +253,6 @@ impl Objects {
         Ok(self.store()?.get_opts(&key.path(), options).await?.bytes().await?)
     }
 
-    /// Begins to write an object of so many bytes.
-    pub(crate) async fn upload(&self, key: &ObjectKey, size_bytes: u64) -> Result<Upload, ObjectError> {
-        self.meet(ObjectAction::Write, &key.0).await?;
-        self.verify().await?;
-        let parts = self.parts(&key.path(), size_bytes).await?;
-        Ok(Upload { objects: self.clone(), key: key.clone(), parts })
-    }
-
-    async fn parts(&self, path: &ObjectPath, size_bytes: u64) -> Result<Parts, ObjectError> {
-        let part_bytes = match &self.location {
-            Location::S3(_) => usize::try_from(s3::part_bytes(size_bytes)).unwrap_or(usize::MAX),
-            Location::File(_) | Location::Memory => PART_BYTES,
-        };
-        let upload = self.store()?.put_multipart(path).await.map_err(ObjectError::writing)?;
-        Ok(Parts::new(upload, part_bytes))
-    }
-
     /// Counts the objects of a store and their bytes.
     ///
     /// # Errors
@@ -280,31 +267,11 @@ impl Objects {
     }
 }
 
-/// An object that is being written, part by part.
-pub(crate) struct Upload {
-    objects: Objects,
-    key: ObjectKey,
-    parts: Parts,
-}
-
-impl Upload {
-    /// Writes more bytes, as soon as there is room for them.
-    pub(crate) async fn put(&mut self, bytes: bytes::Bytes) -> Result<(), ObjectError> {
-        self.parts.put(bytes).await
-    }
-
-    /// Ends the object: it is there, whole, from now on.
-    pub(crate) async fn finish(self) -> Result<(), ObjectError> {
-        let Some(lost) = self.objects.meet(ObjectAction::Finish, &self.key.0).await? else { return Ok(()) };
-        self.parts.finish().await?;
-        // What was written beside the store would be gone when it is back.
-        self.objects.verify().await?;
-        lost.or(())
-    }
-
-    /// Gives the object up. What is left of it is erased with its key.
-    pub(crate) async fn abort(self) {
-        self.parts.abort().await;
+/// The bytes of an object, as they are read. To ask again after the end does no harm.
+pub(crate) fn pieces(found: GetResult) -> BoxStream<'static, Result<bytes::Bytes, ObjectError>> {
+    match found.payload {
+        GetResultPayload::File(file, _) => files::read(file, found.range),
+        GetResultPayload::Stream(stream) => stream.map_err(ObjectError::from).fuse().boxed(),
     }
 }
 

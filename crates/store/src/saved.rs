@@ -8,7 +8,7 @@ use futures::TryStreamExt as _;
 
 use crate::db::{Cell, Db, StoreError, Tx, Value};
 use crate::holds::HELD_UNTIL;
-use crate::objects::{ObjectError, ObjectKey, Places};
+use crate::objects::{self, ObjectError, ObjectKey, Places};
 
 /// A table whose rows can be an account's.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub async fn save(db: &Db, places: &Places, account: &AccountId) -> Result<Saved
         }
         let objects = places.region(&replica.region).ok_or_else(|| unfit("a region"))?;
         let found = objects.open_replica(&replica.key).await?;
-        let parts: Vec<_> = found.into_stream().try_collect().await.map_err(ObjectError::from)?;
+        let parts: Vec<_> = objects::pieces(found).try_collect().await?;
         saved.objects.insert(replica.id, parts.concat());
     }
     Ok(saved)

@@ -18,7 +18,7 @@ use crate::logging;
 use crate::metrics::{Attempt, Task};
 
 /// Replicas that are claimed at once.
-const BATCH: i64 = 64;
+const BATCH: i64 = 256;
 
 /// How long a region may take over a batch before the batch counts as failed. Well within the lease.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(45);

@@ -8,8 +8,8 @@ use futures::Stream;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt as _;
-use tokio::sync::mpsc;
 
+use super::files::{Sender, from_thread};
 use super::{ObjectError, ObjectKey, Objects, failed, identity, is_unfinished, remove_file, s3};
 use crate::seam::ObjectAction;
 
@@ -150,17 +150,10 @@ fn unfinished(uploads: Option<&s3::Uploads>) -> impl Stream<Item = Result<Vec<En
 
 /// Reads a folder on a thread of its own, as far ahead as it is listened to.
 fn read_folder(folder: PathBuf) -> BoxStream<'static, Result<Vec<Entry>, ObjectError>> {
-    let (batches, listener) = mpsc::channel(BATCHES_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = send_folder(&folder, &batches) {
-            // Nobody listens any more if this fails.
-            drop(batches.blocking_send(Err(failed(error))));
-        }
-    });
-    stream::unfold(listener, async |mut listener| Some((listener.recv().await?, listener))).boxed()
+    from_thread(BATCHES_AHEAD, move |batches| send_folder(&folder, batches))
 }
 
-fn send_folder(folder: &Path, batches: &mpsc::Sender<Result<Vec<Entry>, ObjectError>>) -> io::Result<()> {
+fn send_folder(folder: &Path, batches: &Sender<Vec<Entry>>) -> io::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -106,6 +106,20 @@ async fn an_imported_file_arrives_unchanged_and_is_described() {
     }
 }
 
+/// Longer than what is written between two syncs, and no whole number of pieces.
+#[tokio::test]
+async fn a_long_file_arrives_unchanged() {
+    let clusters: Vec<_> = (0..1_100).map(|place| (place, noise(place))).collect();
+    let clusters: Vec<_> = clusters.iter().map(|(place, data)| (*place, data.as_slice())).collect();
+    let file = qcow2::with_data(1 << 30, &clusters);
+    let desk = Desk::new();
+    desk.put(&file);
+    let filled = desk.import().await.unwrap();
+    assert_eq!((filled.size_bytes, filled.sha256), (file.len() as u64, sha256(&file)));
+    assert!(content(&desk.region).await == file);
+    assert_eq!(names(&desk.region_folder()), ["r-1.1"]);
+}
+
 #[tokio::test]
 async fn a_copy_is_the_same_between_all_kinds_of_stores() {
     let (_, file) = good_files().pop().unwrap();
