@@ -16,15 +16,15 @@ pub struct Aim {
     /// What it must be.
     pub reach: f64,
     /// What it should be.
-    pub aim: f64,
+    pub wish: f64,
 }
 
-const fn at_most(key: &'static str, what: &'static str, unit: &'static str, reach: f64, aim: f64) -> Aim {
-    Aim { key, what, unit, at_least: false, reach, aim }
+const fn at_most(key: &'static str, what: &'static str, unit: &'static str, reach: f64, wish: f64) -> Aim {
+    Aim { key, what, unit, at_least: false, reach, wish }
 }
 
-const fn at_least(key: &'static str, what: &'static str, unit: &'static str, reach: f64, aim: f64) -> Aim {
-    Aim { key, what, unit, at_least: true, reach, aim }
+const fn at_least(key: &'static str, what: &'static str, unit: &'static str, reach: f64, wish: f64) -> Aim {
+    Aim { key, what, unit, at_least: true, reach, wish }
 }
 
 /// All of them. SQLite, durable, signed, 64 connections, unless something else is said.
@@ -88,8 +88,8 @@ impl Standing {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Aim => "yes",
-            Self::Reach => "reached, not the aim",
+            Self::Aim => "the aim",
+            Self::Reach => "yes",
             Self::Missed => "**no**",
         }
     }
@@ -100,7 +100,7 @@ impl Aim {
     #[must_use]
     pub fn standing(&self, figure: Spread) -> Standing {
         let good = |wanted| if self.at_least { figure.median >= wanted } else { figure.median <= wanted };
-        match (good(self.aim), good(self.reach)) {
+        match (good(self.wish), good(self.reach)) {
             (true, _) => Standing::Aim,
             (false, true) => Standing::Reach,
             (false, false) => Standing::Missed,

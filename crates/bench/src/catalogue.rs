@@ -4,6 +4,7 @@
 //! measured over a catalogue never reads any.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RANDOM_BYTES, RegionId, ReplicaId, VersionId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, Product};
@@ -31,6 +32,10 @@ const EVERY_MS: i64 = 1_000;
 
 /// Images of one transaction.
 const AT_ONCE: u64 = 10_000;
+
+/// How often it is looked whether the log of a database is gone, and the time between two looks.
+const LOOKS_MAX: u32 = 1_200;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Which images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +80,15 @@ pub fn place(address: &str, connections: usize) -> Outcome<Place> {
 
 /// Writes a catalogue to a database that is empty.
 ///
-/// The process ends afterwards: a thread of the database still moves pages for a moment.
+/// A file has all its pages then, and no log beside it.
 ///
 /// # Errors
 /// A text.
 pub async fn write(place: Place, size: Size) -> Outcome {
+    let log = match &place {
+        Place::Sqlite(file) => Some(file.with_extension("db-wal")),
+        Place::Postgres(_) => None,
+    };
     let db = Db::open(&Options::new(place)).await.map_err(text)?;
     for (set, count) in [(Set::Own, size.own), (Set::Used, size.used), (Set::Others, size.others)] {
         for first in (0..count).step_by(usize::try_from(AT_ONCE).unwrap_or(usize::MAX)) {
@@ -90,7 +99,16 @@ pub async fn write(place: Place, size: Size) -> Outcome {
             tx.commit().await.map_err(text)?;
         }
     }
-    Ok(())
+    drop(db);
+    let Some(log) = log else { return Ok(()) };
+    // A thread of the database still moves pages, and the last connection removes the log.
+    for _ in 0..LOOKS_MAX {
+        if !log.exists() {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(format!("the log stays: {}", log.display()))
 }
 
 /// The App Streaming image that is copied.

@@ -157,12 +157,12 @@ impl Connection {
 /// The length of an answer, head and body, once its head is there.
 fn answer_length(answer: &[u8]) -> Option<usize> {
     let head = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let lines = answer[..head].split(|byte| *byte == b'\n');
-    let length = lines.filter_map(|line| {
+    let mut lines = answer[..head].split(|byte| *byte == b'\n');
+    let length = lines.find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);
         name.eq_ignore_ascii_case(b"content-length")
             .then(|| std::str::from_utf8(&value[1..]).ok()?.trim().parse().ok())?
     });
-    Some(head + 4 + length.last().unwrap_or(0))
+    Some(head + 4 + length.unwrap_or(0))
 }

@@ -33,7 +33,7 @@ use catalogue::Size;
 type Outcome<T = ()> = Result<T, String>;
 
 const USAGE: &str = "\
-run --binary FILE --folder DIR --document FILE [--postgres URL] [--peers] [--huge] [--only GROUP,..]
+run --binary FILE --folder DIR --document FILE [--postgres URL] [--peers] [--huge] [--brief] [--only GROUP,..]
 quick BINARY SIZE COUNT ROUNDS [WORK,..|all] [CONNECTIONS]
 catalogue PLACE OWN USED OTHERS
 updates URL FIRST COUNT CONNECTIONS";

@@ -22,8 +22,11 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let at = |position: usize| figures.get(position).copied().unwrap_or(f64::NAN);
         let half = figures.len() / 2;
-        let middle =
-            if figures.len() % 2 == 0 { at(half.wrapping_sub(1)).midpoint(at(half)) } else { at(half) };
+        let middle = if figures.len().is_multiple_of(2) {
+            at(half.wrapping_sub(1)).midpoint(at(half))
+        } else {
+            at(half)
+        };
         Self { min: at(0), median: middle, max: at(figures.len().wrapping_sub(1)) }
     }
 }

@@ -114,16 +114,16 @@ impl Report {
     fn missed(&self, aim: &Aim) -> Option<String> {
         let figure = *self.figures.get(aim.key)?;
         let short = aim.standing(figure) != Standing::Aim;
-        short.then(|| format!("**{}: {}, aim {}.**", aim.what, aim.text(figure.median), aim.text(aim.aim)))
+        short.then(|| format!("**{}: {}, aim {}.**", aim.what, aim.text(figure.median), aim.text(aim.wish)))
     }
 
     fn aims(&self) -> Table {
-        let mut table = Table::new(&["Figure", "Reach", "Aim", "Measured", "Is it?"]);
+        let mut table = Table::new(&["Figure", "Reach", "Aim", "Measured", "Reached"]);
         for aim in AIMS {
             let figure = self.figures.get(aim.key);
             let measured = figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure}{}", aim.unit));
             let standing = figure.map_or("not measured", |figure| aim.standing(*figure).word());
-            let (reach, wanted) = (aim.text(aim.reach), aim.text(aim.aim));
+            let (reach, wanted) = (aim.text(aim.reach), aim.text(aim.wish));
             table.row([aim.what, &reach, &wanted, &measured, standing]);
         }
         table

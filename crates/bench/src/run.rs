@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tokio::time::Instant;
+
 use crate::Outcome;
 use crate::catalogue::place;
 use crate::installation::Catalogues;
@@ -13,6 +15,12 @@ use crate::workloads::{copy, erase, import, latency, list, postgres, requests, s
 /// Every group of measurements.
 const GROUPS: &[&str] =
     &["requests", "sizes", "list", "start", "latency", "import", "copy", "erase", "postgres", "peers"];
+
+/// A brief run sends one of so many requests.
+const BRIEF: u64 = 20;
+
+/// The processor of a server that has one to itself.
+pub const OWN: &str = "0";
 
 /// What a run is about.
 #[derive(Debug)]
@@ -27,6 +35,8 @@ pub struct Context {
     pub peers: bool,
     /// Whether there is a catalogue of 10,000,000 images.
     pub huge: bool,
+    /// Whether only a part of the requests is sent, to see that everything works.
+    pub brief: bool,
     /// The catalogues.
     pub catalogues: Catalogues,
     /// How many processors there are.
@@ -54,6 +64,7 @@ impl Context {
             binary: path("--binary")?,
             postgres: value("--postgres").map(str::to_owned),
             peers: arguments.contains(&"--peers"),
+            brief: arguments.contains(&"--brief"),
             huge: arguments.contains(&"--huge"),
             catalogues: Catalogues::below(&folder)?,
             processors: processors(),
@@ -63,10 +74,10 @@ impl Context {
         })
     }
 
-    /// The processor of a server that has one to itself.
+    /// So many requests, or a part of them if the run is brief.
     #[must_use]
-    pub fn own(&self) -> &'static str {
-        "0"
+    pub fn count(&self, count: u64) -> u64 {
+        if self.brief { count / BRIEF } else { count }
     }
 
     /// All processors.
@@ -80,7 +91,7 @@ impl Context {
     /// # Errors
     /// A text.
     pub fn load_alone(&self) -> Outcome {
-        keep_to(if self.processors > 1 { "1" } else { "0" })
+        keep_to(if self.processors > 1 { "1" } else { OWN })
     }
 
     /// Lets load come from everywhere.
@@ -114,11 +125,13 @@ pub async fn run(context: &Context) -> Outcome {
     let mut failures = Vec::new();
     for group in GROUPS.iter().filter(|group| context.is_wanted(group)) {
         println!("\n=== {group}");
+        let began = Instant::now();
         context.load_alone()?;
         if let Err(text) = measure(group, context, &mut report).await {
             eprintln!("{group}: {text}");
             failures.push(format!("{group}: {text}"));
         }
+        println!("=== {group}: {:.0} s", began.elapsed().as_secs_f64());
     }
     report.write(&context.document)?;
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }

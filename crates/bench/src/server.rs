@@ -14,10 +14,10 @@ use crate::catalogue::{ACCOUNT, REGIONS};
 use crate::load;
 
 /// How long a server may take to start.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long its workers may take, and the time between two looks.
-const WORK_TIMEOUT: Duration = Duration::from_secs(300);
+const WORK_TIMEOUT: Duration = Duration::from_mins(5);
 const LOOK: Duration = Duration::from_millis(3);
 
 /// How long it may take to stop.

@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::postgres::{Disk, Postgres};
 use crate::{Outcome, cargo, root, run as carry_out};
 
-/// Builds the server with its no-op and the benchmark, and runs it; further arguments are passed on.
+/// Builds the server with its no-op and the benchmark, and runs it; further arguments are passed on. A run of a part
+/// leaves the document alone, and writes one beside the binaries.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let packages = ["--package", "calotype", "--package", "calotype-bench", "--features", "calotype/bench"];
     cargo(&[&["build", "--release"][..], &packages].concat(), &[])?;
@@ -24,7 +25,9 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let postgres = Postgres::start(Disk::Synced)?;
     let mut command = Command::new(folder.join("calotype-bench"));
     command.arg("run").arg("--binary").arg(folder.join("calotype")).arg("--folder").arg(&folder);
-    command.arg("--postgres").arg(postgres.url()).arg("--document").arg(root().join("docs/performance.md"));
+    let part = arguments.iter().any(|argument| ["--only", "--brief"].contains(argument));
+    let documents = if part { folder } else { root().join("docs") };
+    command.arg("--postgres").arg(postgres.url()).arg("--document").arg(documents.join("performance.md"));
     carry_out(command.args(arguments))
 }
 

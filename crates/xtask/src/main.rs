@@ -25,7 +25,8 @@ cargo xtask ha       several servers and a standby database in their long form; 
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
-cargo xtask bench [--peers] [--huge] [--only GROUP,..]    what it costs; writes docs/performance.md
+cargo xtask bench [--peers] [--huge]    what everything costs; writes docs/performance.md
+cargo xtask bench --brief [--only GROUP,..]    whether that works, or a part of it; writes target/bench/performance.md
 cargo xtask package  the Debian package, in target/debian; as root it is installed, started and removed as well
 cargo xtask bless    write the generated documents anew
 ";

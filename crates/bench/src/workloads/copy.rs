@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
+use calotype::wire::encode;
 use ring::digest::{Context as Digest, SHA256};
 use tokio::time::Instant;
 
@@ -85,7 +86,7 @@ fn write_object(path: &Path) -> std::io::Result<String> {
         file.write_all(&part)?;
     }
     file.sync_all()?;
-    Ok(digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(encode::hex(digest.finish().as_ref()))
 }
 
 fn write_thrice(from: &Path, folder: &Path) -> std::io::Result<f64> {

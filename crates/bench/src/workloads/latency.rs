@@ -7,7 +7,7 @@ use crate::load::Pace;
 use crate::measured::{Samples, Spread};
 use crate::report::Report;
 use crate::requests;
-use crate::run::Context;
+use crate::run::{Context, OWN};
 use crate::table::Table;
 use crate::work::{Load, ROUNDS, Work, once, warm};
 use crate::workloads::requests::SIZE;
@@ -21,8 +21,8 @@ const COUNT: u64 = 5_000;
 /// A text.
 pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
     let installation = context.catalogues.fresh(SIZE, "latency")?;
-    let server = installation.server(&context.binary, context.own()).await?;
-    let work = Work::new("delete", COUNT, requests::delete);
+    let server = installation.server(&context.binary, OWN).await?;
+    let work = Work::new("delete", context.count(COUNT), requests::delete);
     let full = Load::over(64);
     warm(&server, &work, full).await?;
     let mut samples = Samples::default();

@@ -6,7 +6,7 @@ use crate::chart::Bars;
 use crate::measured::{Sample, number};
 use crate::report::Report;
 use crate::requests::{self, USED};
-use crate::run::Context;
+use crate::run::{Context, OWN};
 use crate::table::Table;
 use crate::work::{Load, Work, take_turns};
 
@@ -27,13 +27,13 @@ const NAMES: &[(&str, &str)] = &[
 /// A text.
 pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
     let installation = context.catalogues.fresh(SIZE, "list")?;
-    let server = installation.server(&context.binary, context.own()).await?;
+    let server = installation.server(&context.binary, OWN).await?;
     let works = [
-        Work::new("noop", 3_000, requests::no_op),
-        Work::new("describe", 3_000, requests::describe),
-        Work::new("list", 1_000, requests::list),
-        Work::new("list_own", 1_000, requests::list_own),
-        Work::new("mixed", 2_000, requests::mixed),
+        Work::new("noop", context.count(3_000), requests::no_op),
+        Work::new("describe", context.count(3_000), requests::describe),
+        Work::new("list", context.count(1_000), requests::list),
+        Work::new("list_own", context.count(1_000), requests::list_own),
+        Work::new("mixed", context.count(2_000), requests::mixed),
     ];
     let samples = take_turns(&server, &works, Load::over(64)).await?;
     server.stop().await?;

@@ -47,11 +47,12 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
         grace: "1h",
     };
     let server = Server::start(&setup).await?;
+    let count = context.count(COUNT);
     let works = [
-        Work::new("noop", COUNT, requests::no_op),
-        Work::new("describe", COUNT, requests::describe),
-        Work::new("launch", COUNT, requests::launch),
-        Work::new("delete", COUNT, requests::delete),
+        Work::new("noop", count, requests::no_op),
+        Work::new("describe", count, requests::describe),
+        Work::new("launch", count, requests::launch),
+        Work::new("delete", count, requests::delete),
     ];
     for work in &works {
         warm(&server, work, Load::over(64)).await?;

@@ -8,7 +8,7 @@ use crate::fsyncs;
 use crate::measured::{Sample, Samples, number};
 use crate::report::Report;
 use crate::requests::{self, USED};
-use crate::run::Context;
+use crate::run::{Context, OWN};
 use crate::table::Table;
 use crate::work::{Load, Work, take_turns};
 
@@ -39,7 +39,7 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
         ("1", Load::over(1), 1_000),
         ("acs3", acs3, 4_000),
     ] {
-        let (samples, fsyncs) = turns(context, load, count, context.own()).await?;
+        let (samples, fsyncs) = turns(context, load, count, OWN).await?;
         report.table(format!("requests_{name}"), &table(&samples, &fsyncs));
         if name == "64" {
             figures(report, &samples);
@@ -60,6 +60,7 @@ async fn turns(
     let installation = context.catalogues.fresh(SIZE, "requests")?;
     let server = installation.server(&context.binary, processors).await?;
     let rest = SIZE.own - ORDERED;
+    let count = context.count(count);
     let works = [
         Work::new("noop", count, requests::no_op),
         Work::new("used", count, requests::delete_used),

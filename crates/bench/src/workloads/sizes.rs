@@ -7,7 +7,7 @@ use crate::installation::Installation;
 use crate::measured::{Sample, Samples, number, ratio};
 use crate::report::Report;
 use crate::requests::{self, USED};
-use crate::run::Context;
+use crate::run::{Context, OWN};
 use crate::server::Server;
 use crate::table::Table;
 use crate::work::{Load, ROUNDS, Work, once, warm};
@@ -32,8 +32,8 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
     let mut large = Vec::new();
     for size in &sizes {
         let installation = context.catalogues.fresh(of(*size), &size.to_string())?;
-        let server = installation.server(&context.binary, context.own()).await?;
-        large.push((installation, server, works(*size), Samples::default()));
+        let server = installation.server(&context.binary, OWN).await?;
+        large.push((installation, server, works(*size, context.count(COUNT)), Samples::default()));
     }
     let load = Load::over(64);
     for (_, server, works, _) in &large {
@@ -64,11 +64,11 @@ fn of(size: u64) -> Size {
     Size { own: size, used: USED.min(size), others: 0 }
 }
 
-fn works(size: u64) -> [Work<'static>; 3] {
+fn works(size: u64, count: u64) -> [Work<'static>; 3] {
     [
-        Work::new("noop", COUNT, requests::no_op),
-        Work::new("delete", COUNT, requests::delete),
-        Work::new("random", COUNT, move |number| {
+        Work::new("noop", count, requests::no_op),
+        Work::new("delete", count, requests::delete),
+        Work::new("random", count, move |number| {
             requests::delete(ORDERED + scattered(number, size - ORDERED))
         }),
     ]
@@ -81,7 +81,7 @@ async fn uses_up(context: &Context, samples: &mut Samples) -> Outcome {
     let works = [("delete", requests::delete as fn(u64) -> requests::Request), ("random", scattered)];
     for (name, request) in works {
         let installation: Installation = context.catalogues.fresh(of(SMALL), name)?;
-        let server: Server = installation.server(&context.binary, context.own()).await?;
+        let server: Server = installation.server(&context.binary, OWN).await?;
         once(&server, &Work::new("used", SMALL, requests::delete_used), load).await?;
         if name == "delete" {
             samples.push("noop", once(&server, &Work::new("noop", COUNT, requests::no_op), load).await?);

@@ -12,7 +12,7 @@ use crate::catalogue::{OBJECT_BYTES, REGIONS, Set, object_key};
 use crate::installation::{failed, remove};
 use crate::measured::Spread;
 use crate::report::Report;
-use crate::run::Context;
+use crate::run::{Context, OWN};
 use crate::server::{Server, Setup, on_processors};
 use crate::table::Table;
 use crate::work::ROUNDS;
@@ -57,8 +57,8 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
 }
 
 async fn start(context: &Context, data: &Path) -> Outcome<Server> {
-    let processors = context.own();
-    Server::start(&Setup { binary: &context.binary, data, processors, database: None, grace: "1h" }).await
+    Server::start(&Setup { binary: &context.binary, data, processors: OWN, database: None, grace: "1h" })
+        .await
 }
 
 /// Every record is compared with an object, as long as it should be; nothing is wrong.
@@ -86,7 +86,7 @@ async fn with_objects(context: &Context) -> Outcome<std::path::PathBuf> {
     remove(&unfinished)?;
     let installation = context.catalogues.fresh(SIZE, "objects")?;
     // A server makes the folder of the region, and marks it.
-    installation.server(&context.binary, context.own()).await?.stop().await?;
+    installation.server(&context.binary, OWN).await?.stop().await?;
     let region = installation.data.join("objects").join(REGIONS[0]);
     for (set, count) in [(Set::Own, SIZE.own), (Set::Used, SIZE.used), (Set::Others, SIZE.others)] {
         for number in 0..count {
