@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use calotype_core::ids::{AccountId, ImageId, InstanceId, RANDOM_BYTES, RegionId, ReplicaId, VersionId};
 use calotype_core::image::{Image, ImageKind, ImageLabels, ImageState, Product};
+use calotype_core::instance::{ChargeType, Instance, InstanceLabels, PowerState, Transition};
 use calotype_core::time::Timestamp;
 use calotype_core::usage::{ConsumerKind, Usage, UsageOrigin};
 use calotype_store::db::postgres::Address;
 use calotype_store::db::{CommitMode, Db, Options, Place, Tx};
 use calotype_store::versions::{self, Version};
-use calotype_store::{images, usages};
+use calotype_store::{images, instances, usages};
 
 use crate::Outcome;
 
@@ -149,20 +150,42 @@ async fn insert(tx: &mut Tx, set: Set, number: u64) -> calotype_store::db::Resul
     let image = image(set, number);
     images::insert(tx, &image).await?;
     insert_replica(tx, &image, None, (set, number), (OBJECT_BYTES, &"9f".repeat(32))).await?;
-    if set == Set::Used {
-        let instance = InstanceId::fresh(ConsumerKind::Instance, image.created, chance(set, number));
-        let usage = Usage {
-            image: image.id,
-            consumer_kind: ConsumerKind::Instance,
-            consumer: instance.to_string(),
-            consumer_owner: AccountId::trusted(ACCOUNT),
-            origin: UsageOrigin::Created,
-            in_progress: false,
-            since: image.created,
-        };
-        usages::insert(tx, &usage).await?;
-    }
-    Ok(())
+    if set == Set::Used { insert_use(tx, &image, number).await } else { Ok(()) }
+}
+
+/// Writes an instance that was launched from an image.
+async fn insert_use(tx: &mut Tx, image: &Image, number: u64) -> calotype_store::db::Result<()> {
+    let instance = Instance {
+        id: InstanceId::fresh(ConsumerKind::Instance, image.created, chance(Set::Used, number)),
+        kind: ConsumerKind::Instance,
+        owner: AccountId::trusted(ACCOUNT),
+        image: image.id.clone(),
+        reinit_image: None,
+        power: PowerState::Running,
+        transition: Transition::Pending,
+        settles: image.created,
+        charge_type: ChargeType::PostPaid,
+        deletion_protection: false,
+        labels: InstanceLabels {
+            name: format!("instance-{number}"),
+            region: "cn-dalian-unicom".to_owned(),
+            instance_type: "ens.sn1.small".to_owned(),
+            echo: Vec::new(),
+        },
+        disks: Vec::new(),
+        created: image.created,
+    };
+    let usage = Usage {
+        image: image.id.clone(),
+        consumer_kind: instance.kind,
+        consumer: instance.id.to_string(),
+        consumer_owner: instance.owner.clone(),
+        origin: UsageOrigin::Created,
+        in_progress: false,
+        since: image.created,
+    };
+    instances::insert(tx, &instance).await?;
+    usages::insert(tx, &usage).await
 }
 
 /// Writes that the bytes of an image are there.

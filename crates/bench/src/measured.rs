@@ -51,7 +51,8 @@ pub fn number(value: f64) -> String {
         size if size >= 0.1 => 2,
         _ => 4,
     };
-    let text = format!("{value:.decimals$}");
+    // Zero has a sign, which nobody wants to see.
+    let text = format!("{:.decimals$}", value + 0.0);
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut grouped = String::new();
     for (position, digit) in whole.chars().enumerate() {
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_that_count() {
-        let texts = [0.0, 0.0123, 0.5, 9.994, 9.996, 99.96, 123.4, 1_234.0, 1_234_567.8].map(number);
+        let texts = [-0.0, 0.0123, 0.5, 9.994, 9.996, 99.96, 123.4, 1_234.0, 1_234_567.8].map(number);
         assert_eq!(texts, ["0", "0.0123", "0.50", "9.99", "10.0", "100", "123", "1,234", "1,234,568"]);
         assert_eq!(number(-123_456.0), "-123,456");
     }

@@ -13,6 +13,10 @@ use crate::server::{Server, Used};
 /// Works take turns so often.
 pub const ROUNDS: usize = 5;
 
+/// A repetition takes about so long at most, unless it has fewer requests than this.
+const REPETITION: Duration = Duration::from_millis(1_500);
+const COUNT_MIN: u64 = 50;
+
 /// A server counts as quiet when it has used less than this in a pause, and is not waited for longer than that.
 const QUIET: Duration = Duration::from_micros(300);
 const PAUSE: Duration = Duration::from_millis(15);
@@ -22,7 +26,7 @@ const PAUSES_MAX: u32 = 200;
 pub struct Work<'a> {
     /// Its name.
     pub name: &'static str,
-    count: u64,
+    count: Cell<u64>,
     request: Box<dyn Fn(u64) -> Request + 'a>,
     next: Cell<u64>,
 }
@@ -30,7 +34,7 @@ pub struct Work<'a> {
 impl<'a> Work<'a> {
     /// A work. Requests are numbered on from one repetition to the next.
     pub fn new(name: &'static str, count: u64, request: impl Fn(u64) -> Request + 'a) -> Self {
-        Self { name, count, request: Box::new(request), next: Cell::new(0) }
+        Self { name, count: Cell::new(count), request: Box::new(request), next: Cell::new(0) }
     }
 
     /// The next requests, signed now.
@@ -69,16 +73,20 @@ impl Load {
 /// # Errors
 /// A text.
 pub async fn once(server: &Server, work: &Work<'_>, load: Load) -> Outcome<Sample> {
-    part(server, work, work.count, load).await
+    part(server, work, work.count.get(), load).await
 }
 
-/// A tenth of a repetition, so that caches and connections are as they will be; gives how many requests that is.
+/// A tenth of a repetition, so that caches and connections are as they will be; gives how many requests that is. What
+/// would take too long is made shorter.
 ///
 /// # Errors
 /// A text.
 pub async fn warm(server: &Server, work: &Work<'_>, load: Load) -> Outcome<f64> {
-    let count = (work.count / 10).max(1);
-    part(server, work, count, load).await.map(|_| count as f64)
+    let count = (work.count.get() / 10).max(1);
+    let sample = part(server, work, count, load).await?;
+    let most = (sample.rate * REPETITION.as_secs_f64()) as u64;
+    work.count.set(work.count.get().min(most.max(COUNT_MIN)));
+    Ok(count as f64)
 }
 
 async fn part(server: &Server, work: &Work<'_>, count: u64, load: Load) -> Outcome<Sample> {
