@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::measured::{Spread, number};
 
 /// Places in a chart, in pixels.
-const WIDTH: f64 = 680.0;
-const LABEL_WIDTH: f64 = 210.0;
+const WIDTH: f64 = 760.0;
+const LABEL_WIDTH: f64 = 290.0;
 const VALUE_WIDTH: f64 = 80.0;
 const HEAD: f64 = 34.0;
 const STEP: f64 = 24.0;

@@ -119,9 +119,10 @@ pub async fn run(context: &Context) -> Outcome {
     if let Some(url) = &context.postgres {
         report.value("postgresql", database_version(place(url, 1)?).await);
     }
-    if !context.huge {
-        report.value("huge", "10,000,000 images are measured with `--huge` only.");
-    }
+    let only_huge = "10,000,000 images are measured with `--huge` only.";
+    report.value("huge", if context.huge { "" } else { only_huge });
+    let rough = "\n**This was a brief run, or one of a part: the figures are rough.**\n";
+    report.value("rough", if context.brief || context.only.is_some() { rough } else { "" });
     let mut failures = Vec::new();
     for group in GROUPS.iter().filter(|group| context.is_wanted(group)) {
         println!("\n=== {group}");
