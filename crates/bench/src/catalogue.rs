@@ -200,7 +200,8 @@ async fn insert_replica(
     tx.execute_one(
         "INSERT INTO replicas (id, holder_kind, holder_id, version_id, region, state, source_kind, source, attempt, \
          tries, writes, object_key, size_bytes, sha256, virtual_size_bytes, copied_bytes) \
-         VALUES ($1, 'image', $2, $3, $4, 'available', 'bucket', 'golden/a.qcow2', 1, 1, 1, $5, $6, $7, 1073741824, $6)",
+         VALUES ($1, 'image', $2, $3, $4, 'available', 'bucket', 'golden/a.qcow2', 1, 1, 1, $5, $6, $7, \
+         1073741824, $6)",
         &[
             replica.as_str().into(),
             image.id.as_str().into(),

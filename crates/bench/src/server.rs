@@ -250,7 +250,9 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
         .map_or_else(String::new, |url| format!("[metadata]\nurl = \"{url}\"\nconnections = 32\n"));
     let regions: String = REGIONS.map(|region| format!("[[region]]\nid = \"{region}\"\n")).concat();
     let (grace, (id, secret)) = (setup.grace, KEY);
-    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["ens:*","calotype:*","appstreaming:*"],"Resource":"*"}]}"#;
+    let actions = r#"["ens:*","calotype:*","appstreaming:*"]"#;
+    let statement = format!(r#"{{"Effect":"Allow","Action":{actions},"Resource":"*"}}"#);
+    let policy = format!(r#"{{"Version":"1","Statement":[{statement}]}}"#);
     format!(
         "listen = \"{address}\"\ndata = \"{data}\"\n\
          [throttling]\naccount_per_second = 0\noperation_per_second = 0\n\
