@@ -1,5 +1,6 @@
 //! Calls of operations, signed ahead.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use calotype::clock::{Clock, chance};
@@ -75,7 +76,8 @@ impl Operation {
                 let query = query(&self.parameters);
                 let mut text = format!("POST /?{query} HTTP/1.1\r\ncontent-length: 0\r\n");
                 for (name, value) in sign_acs3(key, Algorithm::Sha256, &call, now, &nonce) {
-                    text.push_str(&format!("{name}: {value}\r\n"));
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, "{name}: {value}\r\n");
                 }
                 text.push_str("\r\n");
                 text.into_bytes()

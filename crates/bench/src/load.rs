@@ -63,9 +63,7 @@ pub async fn send(
 ) -> Outcome<Answered> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let stream = TcpStream::connect(server).await.map_err(|error| format!("{server}: {error}"))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        open.push(Connection { stream, answer: Vec::with_capacity(64 << 10) });
+        open.push(Connection::open(server).await?);
     }
     let (requests, next) = (Rc::new(requests), Rc::new(Cell::new(0)));
     let began = Instant::now();
@@ -102,6 +100,16 @@ pub async fn send(
     Ok(Answered { elapsed, latencies })
 }
 
+/// Sends one request over a connection of its own, and gives its answer, which must be a good one.
+///
+/// # Errors
+/// A text.
+pub async fn ask(server: SocketAddr, request: &[u8]) -> Outcome<String> {
+    let mut connection = Connection::open(server).await?;
+    connection.ask(request, 200).await?;
+    Ok(String::from_utf8_lossy(&connection.answer).into_owned())
+}
+
 /// Waits until the request may be sent; gives from when its time counts.
 async fn due(began: Instant, number: usize, pace: Pace) -> Instant {
     let Pace::Every(interval) = pace else { return Instant::now() };
@@ -120,6 +128,12 @@ struct Connection {
 }
 
 impl Connection {
+    async fn open(server: SocketAddr) -> Outcome<Self> {
+        let stream = TcpStream::connect(server).await.map_err(|error| format!("{server}: {error}"))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        Ok(Self { stream, answer: Vec::with_capacity(64 << 10) })
+    }
+
     /// Sends a request and reads its answer, which must have this status.
     async fn ask(&mut self, request: &[u8], status: u16) -> Outcome {
         self.stream.write_all(request).await.map_err(|error| error.to_string())?;
@@ -143,12 +157,12 @@ impl Connection {
 /// The length of an answer, head and body, once its head is there.
 fn answer_length(answer: &[u8]) -> Option<usize> {
     let head = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let lines = answer[..head].split(|byte| *byte == b'\n');
-    let length = lines.filter_map(|line| {
+    let mut lines = answer[..head].split(|byte| *byte == b'\n');
+    let length = lines.find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (name, value) = line.split_at(colon);
         name.eq_ignore_ascii_case(b"content-length")
             .then(|| std::str::from_utf8(&value[1..]).ok()?.trim().parse().ok())?
     });
-    Some(head + 4 + length.last().unwrap_or(0))
+    Some(head + 4 + length.unwrap_or(0))
 }

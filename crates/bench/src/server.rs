@@ -1,7 +1,7 @@
 //! The server that is measured: a process of its own, and what the operating system says about it.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,9 +11,14 @@ use tokio::time::Instant;
 use crate::Outcome;
 use crate::calls::KEY;
 use crate::catalogue::{ACCOUNT, REGIONS};
+use crate::load;
 
 /// How long a server may take to start.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long its workers may take, and the time between two looks.
+const WORK_TIMEOUT: Duration = Duration::from_mins(5);
+const LOOK: Duration = Duration::from_millis(3);
 
 /// How long it may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,8 +49,8 @@ pub struct Setup<'a> {
     pub binary: &'a Path,
     /// The data folder.
     pub data: &'a Path,
-    /// The processor that it keeps to, if it shall.
-    pub processor: Option<usize>,
+    /// The processors that it keeps to, such as `0-1`.
+    pub processors: &'a str,
     /// The database, instead of the file in the data folder.
     pub database: Option<&'a str>,
     /// How long bytes outlive a delete.
@@ -62,12 +67,14 @@ impl Server {
         let config = setup.data.join("calotype.toml");
         write(&config, &configuration(setup, address))?;
         let log = fs::File::create(setup.data.join("server.log")).map_err(|error| error.to_string())?;
-        let mut command = on_processor(setup.binary, setup.processor);
-        command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null()).stderr(log);
+        let mut command = on_processors(setup.binary, setup.processors);
+        command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(log);
         let began = Instant::now();
         let process = command.spawn().map_err(|error| format!("{}: {error}", setup.binary.display()))?;
         let mut server = Self { process, address, started_in: Duration::ZERO };
-        while TcpStream::connect(address).is_err() {
+        let health = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        while load::ask(address, health.as_bytes()).await.is_err() {
             if began.elapsed() > START_TIMEOUT || server.process.try_wait().is_ok_and(|ended| ended.is_some())
             {
                 return Err(format!("the server does not start; see {}", setup.data.display()));
@@ -100,6 +107,66 @@ impl Server {
         let status = read(&process_file(self.id(), "status"))?;
         let kib = field(&status, "VmRSS:").ok_or("no resident memory is told")?;
         Ok(kib * 1024)
+    }
+
+    /// The greatest resident memory since [`Server::forget_peak`], in bytes.
+    ///
+    /// # Errors
+    /// A text.
+    pub fn peak_bytes(&self) -> Outcome<u64> {
+        let status = read(&process_file(self.id(), "status"))?;
+        let kib = field(&status, "VmHWM:").ok_or("no greatest resident memory is told")?;
+        Ok(kib * 1024)
+    }
+
+    /// Lets the greatest resident memory be that of now.
+    ///
+    /// # Errors
+    /// A text.
+    pub fn forget_peak(&self) -> Outcome {
+        write(&process_file(self.id(), "clear_refs"), "5")
+    }
+
+    /// The sum of a metric over those of its labels that have this text in them.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn metric(&self, name: &str, labels: &str) -> Outcome<f64> {
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        let answer = load::ask(self.address, request.as_bytes()).await?;
+        let lines = answer.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// How many objects it has written for records.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn filled(&self) -> Outcome<f64> {
+        self.metric("calotype_tasks_total", "kind=\"fill\",outcome=\"done\"").await
+    }
+
+    /// Waits until it has written so many.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn until_filled(&self, count: f64) -> Outcome {
+        self.wait_for("calotype_tasks_total", "kind=\"fill\",outcome=\"done\"", |done| done >= count).await
+    }
+
+    /// Waits until a metric is as it shall be.
+    ///
+    /// # Errors
+    /// A text.
+    pub async fn wait_for(&self, name: &str, labels: &str, done: impl Fn(f64) -> bool) -> Outcome {
+        let began = Instant::now();
+        while !done(self.metric(name, labels).await?) {
+            if began.elapsed() > WORK_TIMEOUT {
+                return Err(format!("{name} with {labels} does not come to what it should be"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Stops it and waits for its end.
@@ -154,13 +221,26 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The program, on one processor if it shall be.
+/// A program that keeps to these processors.
 #[must_use]
-pub fn on_processor(program: &Path, processor: Option<usize>) -> Command {
-    let Some(processor) = processor else { return Command::new(program) };
+pub fn on_processors(program: &Path, processors: &str) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", &processor.to_string()]).arg(program);
+    command.args(["--cpu-list", processors]).arg(program);
     command
+}
+
+/// Keeps this process, and those that it starts without more words, to these processors.
+///
+/// # Errors
+/// A text.
+pub fn keep_to(processors: &str) -> Outcome {
+    let own = std::process::id().to_string();
+    let mut command = Command::new("taskset");
+    let kept = command.args(["--all-tasks", "--cpu-list", "--pid", processors, &own]).stdout(Stdio::null());
+    match kept.status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("taskset does not keep processes to processors".to_owned()),
+    }
 }
 
 fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
@@ -170,7 +250,9 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
         .map_or_else(String::new, |url| format!("[metadata]\nurl = \"{url}\"\nconnections = 32\n"));
     let regions: String = REGIONS.map(|region| format!("[[region]]\nid = \"{region}\"\n")).concat();
     let (grace, (id, secret)) = (setup.grace, KEY);
-    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["ens:*","calotype:*","appstream:*"],"Resource":"*"}]}"#;
+    let actions = r#"["ens:*","calotype:*","appstreaming:*"]"#;
+    let statement = format!(r#"{{"Effect":"Allow","Action":{actions},"Resource":"*"}}"#);
+    let policy = format!(r#"{{"Version":"1","Statement":[{statement}]}}"#);
     format!(
         "listen = \"{address}\"\ndata = \"{data}\"\n\
          [throttling]\naccount_per_second = 0\noperation_per_second = 0\n\

@@ -1,5 +1,6 @@
 //! The commands of the project.
 
+mod bench;
 mod conformance;
 mod debian;
 mod package;
@@ -24,6 +25,8 @@ cargo xtask ha       several servers and a standby database in their long form; 
 cargo xtask sim [--seed N] [--seconds S]    fresh seeds of the simulation, or one seed again
 cargo xtask conformance [LANGUAGE]    one scenario with every official client
 cargo xtask errors   run the tests, and write docs/errors.md anew from what they have met
+cargo xtask bench [--peers] [--huge]    what everything costs; writes docs/performance.md
+cargo xtask bench --brief [--only GROUP,..]    whether that works, or a part of it; writes target/bench/performance.md
 cargo xtask package  the Debian package, in target/debian; as root it is installed, started and removed as well
 cargo xtask bless    write the generated documents anew
 ";
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         ["sim", ..] => sim::run(&arguments.iter().skip(1).map(String::as_str).collect::<Vec<_>>()),
         ["conformance"] => conformance::run(None),
         ["conformance", language] => conformance::run(Some(language)),
+        ["bench", ref rest @ ..] => bench::run(rest),
         ["package"] => package::run(),
         ["bless"] => cargo(&["test", "--package", "calotype", "--test", "docs"], &[("CALOTYPE_BLESS", "1")]),
         _ => Err(USAGE.to_owned()),

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the tests' own, on loopback.
+//! A PostgreSQL server of the tests' or the benchmark's own, on loopback.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,15 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 const LOOKS_MAX: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Whether what is committed is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// It is: this is measured.
+    Synced,
+    /// It need not be: what the server keeps is gone with the tests, so nothing waits for a disk.
+    Unsynced,
+}
+
 /// A server that ends, with all that is in it, when this is dropped.
 pub(crate) struct Postgres {
     server: Child,
@@ -23,7 +32,7 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Starts a server, after installing the package if there is none.
-    pub(crate) fn start() -> Result<Self, String> {
+    pub(crate) fn start(disk: Disk) -> Result<Self, String> {
         let programs = match programs() {
             Some(programs) => programs,
             None => install()?,
@@ -45,10 +54,9 @@ impl Postgres {
         let port = free_port()?;
         let mut command = unprivileged(&programs.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(&folder).arg("-p").arg(port.to_string());
-        // What it keeps is gone with the tests, so nothing waits for a disk.
-        for setting in
-            ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=300", "log_min_messages=fatal"]
-        {
+        let fsync = if disk == Disk::Synced { "fsync=on" } else { "fsync=off" };
+        let settings = ["listen_addresses=127.0.0.1", "max_connections=300", "log_min_messages=fatal"];
+        for setting in settings.into_iter().chain([fsync, "synchronous_commit=on"]) {
             command.arg("-c").arg(setting);
         }
         let server = command.stderr(Stdio::null()).spawn().map_err(|error| format!("postgres: {error}"))?;

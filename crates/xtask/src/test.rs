@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::postgres::Postgres;
+use crate::postgres::{Disk, Postgres};
 use crate::{Outcome, cargo, debian, root, run, s3, tidy};
 
 /// What a database with a standby needs: programs, and the packages of Debian that have them.
@@ -53,7 +53,7 @@ fn fresh_notes() -> Result<String, String> {
 
 /// Runs the tests of the store, of the server and of the binary once more, over PostgreSQL.
 fn on_postgres(s3_server: &str) -> Outcome {
-    let postgres = Postgres::start()?;
+    let postgres = Postgres::start(Disk::Unsynced)?;
     let url = postgres.url();
     let environment = [
         ("CALOTYPE_TEST_POSTGRES", url.as_str()),

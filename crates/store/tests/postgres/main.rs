@@ -8,11 +8,7 @@ mod away;
 mod postgres;
 #[expect(dead_code, reason = "others use the rest")]
 mod proxy;
-mod rate;
 mod server;
-#[expect(dead_code, reason = "others use the rest")]
-#[path = "../it/things.rs"]
-mod things;
 mod transactions;
 mod transfer;
 
