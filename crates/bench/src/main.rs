@@ -16,6 +16,7 @@ mod installation;
 mod load;
 mod machine;
 mod measured;
+mod peers;
 mod quick;
 mod report;
 mod requests;

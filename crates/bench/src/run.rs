@@ -10,7 +10,7 @@ use crate::installation::Catalogues;
 use crate::machine::{self, database_version, processors};
 use crate::report::Report;
 use crate::server::keep_to;
-use crate::workloads::{copy, erase, import, latency, list, postgres, requests, sizes, start};
+use crate::workloads::{copy, erase, import, latency, list, peers, postgres, requests, sizes, start};
 
 /// Every group of measurements.
 const GROUPS: &[&str] =
@@ -149,8 +149,7 @@ async fn measure(group: &str, context: &Context, report: &mut Report) -> Outcome
         "copy" => copy::measure(context, report).await,
         "erase" => erase::measure(context, report).await,
         "postgres" => postgres::measure(context, report).await,
-        // Here other programs go: the figures `glance` and `moto`, and the table `peers`.
-        "peers" if context.peers => Err("no other program is known yet".to_owned()),
+        "peers" if context.peers => peers::measure(context, report).await,
         "peers" => Ok(()),
         _ => Err("there is no such group".to_owned()),
     }

@@ -263,7 +263,11 @@ fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {
     )
 }
 
-fn free_address() -> Outcome<SocketAddr> {
+/// An address on loopback that nobody listens at.
+///
+/// # Errors
+/// A text.
+pub fn free_address() -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     listener.local_addr().map_err(|error| error.to_string())
 }

@@ -5,6 +5,7 @@ pub mod erase;
 pub mod import;
 pub mod latency;
 pub mod list;
+pub mod peers;
 pub mod postgres;
 pub mod requests;
 pub mod sizes;
