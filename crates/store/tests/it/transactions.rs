@@ -183,3 +183,46 @@ async fn a_row_of_another_form_is_corrupt() {
         assert!(matches!(wrong, Err(StoreError::Corrupt(_))));
     }
 }
+
+/// Without a savepoint there is no way to take back one transaction of a group.
+#[tokio::test]
+async fn what_was_decided_and_is_taken_back_takes_its_group_along_to_be_tried_again() {
+    let test = TestDb::embedded().await;
+    let mut first = test.db.begin().await.unwrap();
+    let mut second = Box::pin(test.db.begin());
+    assert!(poll_once(&mut second).await.is_none(), "stands in the line");
+    mark(&mut first, "first", 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll_once(&mut first).await.is_none(), "waits for its group");
+    let mut second = second.await.unwrap();
+    second.decided().unwrap();
+    mark(&mut second, "second", 2).await.unwrap();
+    drop(second);
+    let first = first.await;
+    assert!(matches!(first, Err(StoreError::Conflict)), "{first:?}");
+    let mut third = test.db.begin().await.unwrap();
+    assert_eq!(marks_in(&mut third).await, Vec::<String>::new());
+    mark(&mut third, "third", 3).await.unwrap();
+    third.commit().await.unwrap();
+    assert_eq!(test.marks().await, ["third"]);
+}
+
+/// A transaction joins a group only when it writes: until then another process may come between.
+#[tokio::test]
+async fn what_another_process_has_changed_since_it_was_read_is_a_conflict() {
+    let test = TestDb::embedded().await;
+    let other = test.reopen().await;
+    let mut late = test.db.begin().await.unwrap();
+    assert!(marks_in(&mut late).await.is_empty());
+    let mut between = other.begin().await.unwrap();
+    mark(&mut between, "between", 1).await.unwrap();
+    between.commit().await.unwrap();
+    let met = mark(&mut late, "late", 2).await;
+    assert!(matches!(met, Err(StoreError::Conflict)), "{met:?}");
+    drop(late);
+    let mut again = test.db.begin().await.unwrap();
+    assert_eq!(marks_in(&mut again).await, ["between"]);
+    mark(&mut again, "late", 2).await.unwrap();
+    again.commit().await.unwrap();
+    assert_eq!(test.marks().await, ["between", "late"]);
+}
