@@ -153,8 +153,8 @@ pub async fn load_delete_view(
     Ok((view, Companions { shares, templates: templates.unwrap_or_else(|| Ok(Vec::new())) }))
 }
 
-/// The same in one exchange, for a database that is far away: small statements, whose plans stay good however the tables
-/// grow.
+/// The same in one exchange, for a database that is far away: small statements, whose plans stay good
+/// however the tables grow.
 async fn load_delete_view_at_once(
     tx: &mut Tx,
     product: Product,
