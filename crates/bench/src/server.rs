@@ -12,6 +12,7 @@ use crate::Outcome;
 use crate::calls::KEY;
 use crate::catalogue::{ACCOUNT, REGIONS};
 use crate::load;
+use crate::run::OWN;
 
 /// How long a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -241,6 +242,14 @@ pub fn keep_to(processors: &str) -> Outcome {
         Ok(status) if status.success() => Ok(()),
         _ => Err("taskset does not keep processes to processors".to_owned()),
     }
+}
+
+/// Whether this process has a processor that no pinned server has.
+#[must_use]
+pub fn keeps_to_one_of_its_own() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    allowed.is_some_and(|list| list.trim() != OWN && list.trim().parse::<u32>().is_ok())
 }
 
 fn configuration(setup: &Setup<'_>, address: SocketAddr) -> String {

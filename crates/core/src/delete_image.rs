@@ -120,23 +120,23 @@ pub fn decide(
     authorized: &Authorized,
     command: &DeleteImage,
     rules: &DeleteRules,
-    view: &DeleteView,
+    view: DeleteView,
     now: Timestamp,
 ) -> Result<DeletePlan, DeleteRefusal> {
     assert!(authorized.covers("image", command.image.as_str()), "authorized for another image");
-    let image = own(view)?;
-    match LADDER.iter().find_map(|rung| rung(*rules, image, view)) {
-        Some(refusal) => Err(refusal),
-        None => Ok(DeletePlan {
-            image: image.clone(),
-            deletion: command.deletion.clone(),
-            accepted: now,
-            erase_from: now.plus_millis(command.grace_ms),
-            shares: view.shares.clone(),
-            replicas: view.replicas.clone(),
-            templates_go: rules.templates_go,
-        }),
+    let image = own(&view)?;
+    if let Some(refusal) = LADDER.iter().find_map(|rung| rung(*rules, image, &view)) {
+        return Err(refusal);
     }
+    Ok(DeletePlan {
+        image: view.image.ok_or(DeleteRefusal::NotFound)?.image,
+        deletion: command.deletion.clone(),
+        accepted: now,
+        erase_from: now.plus_millis(command.grace_ms),
+        shares: view.shares,
+        replicas: view.replicas,
+        templates_go: rules.templates_go,
+    })
 }
 
 /// Every refusal that applies, in the order of the ladder; none if the image may be deleted. Whoever may

@@ -18,7 +18,7 @@ pub fn to_stderr() {
     let parsed = (!wanted.is_empty()).then(|| EnvFilter::try_new(&wanted));
     let is_misspelt = matches!(parsed, Some(Err(_)));
     let filter = parsed.and_then(Result::ok).unwrap_or_else(|| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let format = std::env::var(FORMAT_VARIABLE).unwrap_or_default();
     match format.as_str() {
         // One object for each line, its fields not nested: what collectors of logs take as it is.

@@ -8,6 +8,14 @@ use crate::db::{Lock, Result, StoreError, Tx};
 use crate::deletions::{DeletionAct, Kept};
 use crate::{images, instances, replicas, shares, snapshots, usages};
 
+/// The images of the account `$1`, and those that it had.
+macro_rules! own_images {
+    () => {
+        "(SELECT id FROM images WHERE owner = $1 AND deleted_ms IS NULL \
+         UNION ALL SELECT image_id FROM deletions WHERE owner = $1)"
+    };
+}
+
 /// Removes everything that an account has, and whatever of others stands on its images: what runs them, and the
 /// templates and bundles that reference them. Its bytes are to be erased from now on.
 ///
@@ -34,10 +42,10 @@ pub async fn remove(
     }
     release_consumers(tx, account).await?;
     for sql in [
-        "DELETE FROM bundles WHERE owner = $1 OR image_id IN (SELECT id FROM images WHERE owner = $1)",
-        "DELETE FROM templates WHERE owner = $1 OR image_id IN (SELECT id FROM images WHERE owner = $1)",
+        concat!("DELETE FROM bundles WHERE owner = $1 OR image_id IN ", own_images!()),
+        concat!("DELETE FROM templates WHERE owner = $1 OR image_id IN ", own_images!()),
         "DELETE FROM shares WHERE account_id = $1",
-        "DELETE FROM exports WHERE image_id IN (SELECT id FROM images WHERE owner = $1)",
+        concat!("DELETE FROM exports WHERE image_id IN ", own_images!()),
         "DELETE FROM sessions WHERE account = $1",
     ] {
         tx.execute(sql, owner).await?;
@@ -66,8 +74,11 @@ pub async fn remove(
     }
     // What was deleted before does not wait for the end of its grace period.
     tx.execute(
-        "UPDATE replicas SET due_ms = $2 WHERE state = 'erasing' AND lease_owner IS NULL AND due_ms > $2 \
-         AND holder_id IN (SELECT id FROM images WHERE owner = $1)",
+        concat!(
+            "UPDATE replicas SET due_ms = $2 WHERE state = 'erasing' AND lease_owner IS NULL AND due_ms > $2 \
+             AND holder_id IN ",
+            own_images!()
+        ),
         &[account.as_str().into(), now.as_millis().into()],
     )
     .await?;
@@ -85,7 +96,7 @@ async fn release_consumers(tx: &mut Tx, account: &AccountId) -> Result<()> {
         .query(
             "SELECT kind, id FROM instances WHERE owner = $1 UNION \
              SELECT u.consumer_kind, u.consumer_id FROM usages u JOIN images i ON i.id = u.image_id \
-             WHERE i.owner = $1",
+             WHERE i.owner = $1 AND i.deleted_ms IS NULL",
             &[account.as_str().into()],
         )
         .await?;

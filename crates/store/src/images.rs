@@ -10,9 +10,8 @@ use calotype_core::replica::Bytes;
 use calotype_core::template::Template;
 use calotype_core::time::Timestamp;
 
-use crate::db::{Lock, Query, Result, Row, StoreError, Tx, Value};
+use crate::db::{Lock, Query, Result, Row, StoreError, Tx};
 use crate::deletions::DeletionAct;
-use crate::snapshots::comma_set;
 use crate::{deletions, exports, members, replicas, shares, templates, usages};
 
 /// The columns of an image, in the order that [`image`] reads them.
@@ -24,6 +23,10 @@ macro_rules! columns {
          i.product_type, i.details, i.parent_id, i.base_id, i.published_ms, i.modified_ms"
     };
 }
+
+mod lists;
+
+pub use lists::{DETAILS_IN_FILTER_MAX, Filter, PRODUCT_TYPES_IN_FILTER_MAX, TAGS_IN_FILTER_MAX, list};
 
 const COLUMNS: usize = 25;
 
@@ -406,168 +409,6 @@ pub async fn record_failed(tx: &mut Tx, id: &ImageId, stage: Stage, reason: &str
     .await?;
     Ok(())
 }
-
-/// Which images a listing asks for; absent filters let everything through.
-#[expect(clippy::struct_excessive_bools, reason = "whose images are listed is a set of five")]
-#[derive(Clone, Debug, Default)]
-pub struct Filter<'a> {
-    /// Part of the id.
-    pub id_part: Option<&'a str>,
-    /// The whole ids; empty for all.
-    pub ids: Vec<&'a str>,
-    /// Part of the name.
-    pub name_part: Option<&'a str>,
-    /// The snapshot it was made from.
-    pub snapshot: Option<&'a str>,
-    /// The state: `making`, `available`, `unavailable` or `failed`.
-    pub state: Option<&'a str>,
-    /// Whether work on any of its replicas has begun.
-    pub begun: Option<bool>,
-    /// `linux`, `windows` and the like, in any case.
-    pub os_type: Option<&'a str>,
-    /// The platforms; empty for all.
-    pub platforms: Vec<&'a str>,
-    /// The product types, one of which it must be for; empty for all. The first
-    /// [`PRODUCT_TYPES_IN_FILTER_MAX`] count.
-    pub product_types: Vec<&'a str>,
-    /// The regions that must have it; empty for any.
-    pub regions: Vec<&'a str>,
-    /// Details that it must have, names with values: the first [`DETAILS_IN_FILTER_MAX`] count.
-    pub details: Vec<(&'a str, &'a str)>,
-    /// Tags that it must have, each a key and, if given, a value: the first [`TAGS_IN_FILTER_MAX`] count.
-    pub tags: Vec<(&'a str, Option<&'a str>)>,
-    /// Whether system images are listed.
-    pub public: bool,
-    /// Whether the account's own images are listed.
-    pub own: bool,
-    /// Whether images shared to the account are listed.
-    pub shared_in: bool,
-    /// Whether the account's own images are listed only if they are not published.
-    pub own_unpublished: bool,
-    /// Whether community images are listed, the account's own included.
-    pub community: bool,
-}
-
-/// How many product types a listing can be filtered by: there are no more.
-pub const PRODUCT_TYPES_IN_FILTER_MAX: usize = 3;
-
-/// How many details a listing can be filtered by.
-pub const DETAILS_IN_FILTER_MAX: usize = 8;
-
-/// How many tags a listing can be filtered by.
-pub const TAGS_IN_FILTER_MAX: usize = 3;
-
-/// One page of images that `account` sees, an exact match of the id part first, then the newest, and
-/// how many there are in all.
-///
-/// # Errors
-/// Any [`StoreError`].
-pub async fn list(
-    tx: &mut Tx,
-    product: Product,
-    account: &AccountId,
-    filter: &Filter<'_>,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<ImageView>, i64)> {
-    let sets = [&filter.ids, &filter.platforms, &filter.regions].map(|set| comma_set(set));
-    let [ids, platforms, regions] = &sets;
-    let mut values: Vec<Value<'_>> = vec![
-        account.as_str().into(),
-        product_to_text(product).into(),
-        ids.as_deref().into(),
-        filter.id_part.into(),
-        filter.name_part.into(),
-        filter.snapshot.into(),
-        filter.state.into(),
-        filter.os_type.into(),
-        platforms.as_deref().into(),
-        filter.product_types.first().copied().into(),
-        regions.as_deref().into(),
-        filter.public.into(),
-        filter.own.into(),
-        filter.shared_in.into(),
-        filter.community.into(),
-        limit.into(),
-        offset.into(),
-    ];
-    let details: Vec<String> =
-        filter.details.iter().map(|(name, value)| members::part(name, value)).collect();
-    values
-        .extend((0..DETAILS_IN_FILTER_MAX).map(|place| Value::from(details.get(place).map(String::as_str))));
-    for place in 0..TAGS_IN_FILTER_MAX {
-        let tag = filter.tags.get(place);
-        values.push(tag.map(|(key, _)| *key).into());
-        values.push(tag.and_then(|(_, value)| *value).into());
-    }
-    for place in 1..PRODUCT_TYPES_IN_FILTER_MAX {
-        values.push(filter.product_types.get(place).copied().into());
-    }
-    values.push(filter.own_unpublished.into());
-    values.push(filter.begun.map(i64::from).into());
-    let rows = tx.query(LIST, &values).await?;
-    let total = rows.first().map_or(Ok(0), |row| row.integer(COLUMNS + 1))?;
-    if rows.is_empty() && offset > 0 {
-        // A page beyond the end is empty, but says how many there are.
-        let (_, total) = Box::pin(list(tx, product, account, filter, 0, 1)).await?;
-        return Ok((Vec::new(), total));
-    }
-    let views = rows.iter().map(|row| view(row, account)).collect::<Result<_>>()?;
-    Ok((views, total))
-}
-
-/// Each arm of the union goes by an index: the owner's images, the system's, those shared in, and the
-/// published ones. An image that is in two of them is in the earlier one only.
-const LIST: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", shared, COUNT(*) OVER () FROM (\
-     SELECT *, 0 AS shared FROM images WHERE owner = $1 AND product = $2 \
-     AND ((CAST($13 AS BIGINT) = 1 AND (CAST($34 AS BIGINT) = 0 OR published_ms IS NULL)) \
-     OR (CAST($15 AS BIGINT) = 1 AND published_ms IS NOT NULL)) \
-     UNION ALL \
-     SELECT *, 0 FROM images WHERE CAST($12 AS BIGINT) = 1 AND owner = 'system' AND product = $2 \
-     UNION ALL \
-     SELECT m.*, 1 FROM shares s JOIN images m ON m.id = s.image_id \
-     WHERE CAST($14 AS BIGINT) = 1 AND s.account_id = $1 AND m.product = $2 AND m.owner <> $1 AND m.owner <> 'system' \
-     UNION ALL \
-     SELECT p.*, (SELECT COUNT(*) FROM shares s WHERE s.image_id = p.id AND s.account_id = $1) \
-     FROM images p WHERE CAST($15 AS BIGINT) = 1 AND p.published_ms IS NOT NULL \
-     AND p.product = $2 AND p.owner <> $1 AND p.owner <> 'system' AND NOT EXISTS \
-     (SELECT 1 FROM shares s WHERE s.image_id = p.id AND s.account_id = $1 AND CAST($14 AS BIGINT) = 1)) i \
-     WHERE i.deleted_ms IS NULL \
-     AND ($3 IS NULL OR REPLACE($3, ',' || i.id || ',', '') <> $3) \
-     AND ($4 IS NULL OR REPLACE(i.id, $4, '') <> i.id) \
-     AND ($5 IS NULL OR REPLACE(i.name, $5, '') <> i.name) \
-     AND ($6 IS NULL OR i.source_snapshot = $6) \
-     AND ($7 IS NULL OR i.state = $7) \
-     AND ($8 IS NULL OR LOWER(i.os_type) = LOWER($8)) \
-     AND ($9 IS NULL OR REPLACE($9, ',' || i.platform || ',', '') <> $9) \
-     AND ($10 IS NULL \
-     OR REPLACE(',' || i.product_type || ',', ',' || $10 || ',', '') <> ',' || i.product_type || ',' \
-     OR REPLACE(',' || i.product_type || ',', ',' || $32 || ',', '') <> ',' || i.product_type || ',' \
-     OR REPLACE(',' || i.product_type || ',', ',' || $33 || ',', '') <> ',' || i.product_type || ',') \
-     AND ($11 IS NULL OR EXISTS (SELECT 1 FROM replicas r WHERE r.holder_id = i.id \
-     AND r.state = 'available' AND REPLACE($11, ',' || r.region || ',', '') <> $11)) \
-     AND ($18 IS NULL OR REPLACE(i.details, $18, '') <> i.details) \
-     AND ($19 IS NULL OR REPLACE(i.details, $19, '') <> i.details) \
-     AND ($20 IS NULL OR REPLACE(i.details, $20, '') <> i.details) \
-     AND ($21 IS NULL OR REPLACE(i.details, $21, '') <> i.details) \
-     AND ($22 IS NULL OR REPLACE(i.details, $22, '') <> i.details) \
-     AND ($23 IS NULL OR REPLACE(i.details, $23, '') <> i.details) \
-     AND ($24 IS NULL OR REPLACE(i.details, $24, '') <> i.details) \
-     AND ($25 IS NULL OR REPLACE(i.details, $25, '') <> i.details) \
-     AND ($26 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
-     AND t.resource_id = i.id AND t.tag_key = $26 AND ($27 IS NULL OR t.tag_value = $27))) \
-     AND ($28 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
-     AND t.resource_id = i.id AND t.tag_key = $28 AND ($29 IS NULL OR t.tag_value = $29))) \
-     AND ($30 IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.resource_kind = 'image' \
-     AND t.resource_id = i.id AND t.tag_key = $30 AND ($31 IS NULL OR t.tag_value = $31))) \
-     AND ($35 IS NULL OR $35 = (SELECT COUNT(*) FROM (SELECT 1 FROM replicas r WHERE r.holder_id = i.id \
-     AND r.tries > 0 LIMIT 1) begun)) \
-     ORDER BY CASE WHEN i.id = $4 THEN 0 ELSE 1 END, i.created_ms DESC, i.id \
-     LIMIT $16 OFFSET $17"
-);
 
 fn view(row: &Row, account: &AccountId) -> Result<ImageView> {
     let image = image(row)?;

@@ -6,7 +6,7 @@ use calotype_core::ids::{AccountId, ImageId, RegionId};
 use calotype_core::time::Timestamp;
 use futures::TryStreamExt as _;
 
-use crate::db::{Cell, Db, StoreError, Tx, Value};
+use crate::db::{Cell, Db, Row, StoreError, Tx, Value};
 use crate::holds::HELD_UNTIL;
 use crate::objects::{self, ObjectError, ObjectKey, Places};
 
@@ -65,7 +65,7 @@ pub async fn save(db: &Db, places: &Places, account: &AccountId) -> Result<Saved
         if rows.len() > ROWS_MAX {
             return Err(NotSaved::TooMuch("rows"));
         }
-        let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.cells().to_vec()).collect();
+        let rows: Vec<Vec<Cell>> = rows.iter().map(Row::cells).collect();
         saved.rows.insert(table.name.to_owned(), rows);
     }
     drop(tx);

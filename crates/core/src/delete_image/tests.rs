@@ -93,7 +93,7 @@ fn authorized_on(resource: Arn) -> Authorized {
 
 fn ask(rules: DeleteRules, view: &DeleteView) -> Result<DeletePlan, DeleteRefusal> {
     let authorized = authorized_on(Arn::of("ens", &owner(), "image", image().id.as_str()));
-    decide(&authorized, &command(), &rules, view, NOW)
+    decide(&authorized, &command(), &rules, view.clone(), NOW)
 }
 
 /// The name of the refusal's variant.
@@ -238,19 +238,19 @@ fn d20_d42_shares_go_with_the_image_or_stand_in_its_way() {
 #[test]
 fn permission_on_every_image_is_enough() {
     let authorized = authorized_on(Arn::all("ens", &owner()));
-    assert!(decide(&authorized, &command(), &BLOCKING, &deletable(), NOW).is_ok());
+    assert!(decide(&authorized, &command(), &BLOCKING, deletable(), NOW).is_ok());
 }
 
 #[test]
 #[should_panic(expected = "authorized for another image")]
 fn permission_for_another_image_is_a_defect() {
     let authorized = authorized_on(Arn::of("ens", &owner(), "image", "m-other"));
-    let _ = decide(&authorized, &command(), &BLOCKING, &deletable(), NOW);
+    let _ = decide(&authorized, &command(), &BLOCKING, deletable(), NOW);
 }
 
 #[test]
 #[should_panic(expected = "authorized for another image")]
 fn permission_for_an_instance_of_that_name_is_a_defect() {
     let authorized = authorized_on(Arn::of("ens", &owner(), "instance", image().id.as_str()));
-    let _ = decide(&authorized, &command(), &BLOCKING, &deletable(), NOW);
+    let _ = decide(&authorized, &command(), &BLOCKING, deletable(), NOW);
 }

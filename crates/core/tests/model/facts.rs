@@ -247,7 +247,7 @@ impl Model {
         };
         let view = self.delete_view(tables, asked.image, asked.by);
         let authorized = &self.names.authorized[asked.image];
-        let plan = delete_image::decide(authorized, &command, &self.world.rules, &view, NOW)?;
+        let plan = delete_image::decide(authorized, &command, &self.world.rules, view, NOW)?;
         let replicas = plan.replicas.iter().fold(Set::EMPTY, |set, id| set.with(self.names.replica(id)));
         Ok(Plan::Delete { replicas, shares: !plan.shares.is_empty(), grace: plan.erase_from > plan.accepted })
     }

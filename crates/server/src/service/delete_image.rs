@@ -152,7 +152,7 @@ pub(super) async fn decide_in(
 ) -> Result<(DeletePlan, Companions), DeleteImageError> {
     let (view, companions) =
         images::load_delete_view(tx, product, &command.image, caller.account(), rules.templates_go).await?;
-    let plan = decide(authorized, command, rules, &view, now).map_err(DeleteImageError::Refused)?;
+    let plan = decide(authorized, command, rules, view, now).map_err(DeleteImageError::Refused)?;
     Ok((plan, companions))
 }
 

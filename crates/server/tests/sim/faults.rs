@@ -224,9 +224,9 @@ fn a_share_that_outlives_its_image_is_found() {
 
 static DELETED_SHOWN: Mutant = Mutant::new(
     Sabotage::Rewrite(&[Rewrite {
-        of: "COUNT(*) OVER () FROM (SELECT *, 0 AS shared FROM images",
-        from: "WHERE i.deleted_ms IS NULL ",
-        to: "WHERE 1 = 1 ",
+        of: " ORDER BY created_ms DESC, id LIMIT",
+        from: "AND i.deleted_ms IS NULL ",
+        to: "",
     }]),
     &[Rule::Acknowledged],
     400,

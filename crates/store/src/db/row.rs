@@ -1,6 +1,12 @@
 //! Values that go to the database, and rows that come from it.
 
+use std::fmt;
+use std::ops::Range;
+
 use super::{Result, StoreError};
+
+/// Bytes of a text, about.
+const TEXT_BYTES: usize = 12;
 
 /// A value given to a statement.
 #[derive(Clone, Copy, Debug)]
@@ -58,20 +64,58 @@ pub enum Cell {
     Integer(i64),
 }
 
-/// A row, its cells in the order of the statement's columns.
+/// A row, its cells in the order of the statement's columns. All its texts are kept in one.
+#[derive(Clone, Default)]
+pub struct Row {
+    texts: String,
+    places: Vec<Place>,
+}
+
+/// Where a cell is.
 #[derive(Clone, Debug)]
-pub struct Row(Vec<Cell>);
+enum Place {
+    Null,
+    Integer(i64),
+    Text(Range<usize>),
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Row").field(&self.cells()).finish()
+    }
+}
 
 impl Row {
-    /// Makes a row of its cells.
-    #[must_use]
-    pub fn new(cells: Vec<Cell>) -> Self {
-        Self(cells)
+    /// An empty row, for so many cells.
+    pub(crate) fn with_capacity(cells: usize) -> Self {
+        Self { texts: String::with_capacity(cells * TEXT_BYTES), places: Vec::with_capacity(cells) }
+    }
+
+    /// Adds a cell without a value.
+    pub(crate) fn push_null(&mut self) {
+        self.places.push(Place::Null);
+    }
+
+    /// Adds an integer.
+    pub(crate) fn push_integer(&mut self, number: i64) {
+        self.places.push(Place::Integer(number));
+    }
+
+    /// Adds a text.
+    pub(crate) fn push_text(&mut self, text: &str) {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.places.push(Place::Text(start..self.texts.len()));
     }
 
     /// Its cells.
-    pub(crate) fn cells(&self) -> &[Cell] {
-        &self.0
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        let cell = |place: &Place| match place {
+            Place::Null => Cell::Null,
+            Place::Integer(number) => Cell::Integer(*number),
+            Place::Text(range) => Cell::Text(self.texts[range.clone()].to_owned()),
+        };
+        self.places.iter().map(cell).collect()
     }
 
     /// The text in `column`, if there is one.
@@ -79,10 +123,10 @@ impl Row {
     /// # Errors
     /// [`StoreError::Corrupt`] if the column holds another type or does not exist.
     pub fn text_opt(&self, column: usize) -> Result<Option<&str>> {
-        match self.0.get(column) {
-            Some(Cell::Text(text)) => Ok(Some(text)),
-            Some(Cell::Null) => Ok(None),
-            Some(Cell::Integer(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no text"))),
+        match self.places.get(column) {
+            Some(Place::Text(range)) => Ok(Some(&self.texts[range.clone()])),
+            Some(Place::Null) => Ok(None),
+            Some(Place::Integer(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no text"))),
         }
     }
 
@@ -99,10 +143,10 @@ impl Row {
     /// # Errors
     /// [`StoreError::Corrupt`] if the column holds another type or does not exist.
     pub fn integer_opt(&self, column: usize) -> Result<Option<i64>> {
-        match self.0.get(column) {
-            Some(Cell::Integer(number)) => Ok(Some(*number)),
-            Some(Cell::Null) => Ok(None),
-            Some(Cell::Text(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no integer"))),
+        match self.places.get(column) {
+            Some(Place::Integer(number)) => Ok(Some(*number)),
+            Some(Place::Null) => Ok(None),
+            Some(Place::Text(_)) | None => Err(StoreError::Corrupt(format!("column {column} is no integer"))),
         }
     }
 

@@ -18,11 +18,12 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::yield_now;
 
-use super::{Cell, CommitMode, Load, Result, Row, StoreError, Value};
+use super::{CommitMode, Load, Result, Row, StoreError, Value};
 use errors::{failed, unavailable};
 use pool::{Pool, PooledConnection};
 use writer::{Closing, First, Groups, InLine, Owned, Turn, Writer};
@@ -185,9 +186,11 @@ impl SqliteTx {
             let mut rows = Vec::new();
             let mut raw = statement.raw_query();
             while let Some(row) = raw.next()? {
-                let cells =
-                    (0..columns).map(|column| cell(row.get_ref(column)?)).collect::<rusqlite::Result<_>>()?;
-                rows.push(Row::new(cells));
+                let mut cells = Row::with_capacity(columns);
+                for column in 0..columns {
+                    push(&mut cells, row.get_ref(column)?)?;
+                }
+                rows.push(cells);
             }
             Ok(rows)
         });
@@ -355,13 +358,12 @@ fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result
     Ok(())
 }
 
-fn cell(value: rusqlite::types::ValueRef<'_>) -> rusqlite::Result<Cell> {
+fn push(row: &mut Row, value: ValueRef<'_>) -> rusqlite::Result<()> {
     match value {
-        rusqlite::types::ValueRef::Null => Ok(Cell::Null),
-        rusqlite::types::ValueRef::Integer(number) => Ok(Cell::Integer(number)),
-        rusqlite::types::ValueRef::Text(_) => Ok(Cell::Text(value.as_str()?.to_owned())),
-        rusqlite::types::ValueRef::Real(_) | rusqlite::types::ValueRef::Blob(_) => {
-            Err(rusqlite::Error::InvalidQuery)
-        }
+        ValueRef::Null => row.push_null(),
+        ValueRef::Integer(number) => row.push_integer(number),
+        ValueRef::Text(_) => row.push_text(value.as_str()?),
+        ValueRef::Real(_) | ValueRef::Blob(_) => return Err(rusqlite::Error::InvalidQuery),
     }
+    Ok(())
 }

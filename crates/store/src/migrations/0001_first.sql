@@ -36,7 +36,7 @@ CREATE TABLE images (
     modified_ms BIGINT NOT NULL,
     deleted_ms BIGINT
 );
-CREATE INDEX images_by_owner ON images (owner, product, id);
+CREATE INDEX images_listed ON images (owner, product, created_ms DESC, id, state, published_ms) WHERE deleted_ms IS NULL;
 CREATE INDEX images_published ON images (product, id) WHERE published_ms IS NOT NULL;
 CREATE INDEX images_published_by_parent ON images (parent_id) WHERE published_ms IS NOT NULL;
 

@@ -36,8 +36,8 @@ async fn children(test: &TestDb, parent: &str) -> Vec<ImageId> {
     let (view, _) = loaded.unwrap();
     let rules = DeleteRules { outgoing_shares_block: false, templates_go: false };
     let command = DeleteImage { image: id(parent), deletion: DeletionId::trusted("del-1"), grace_ms: 0 };
-    let refusal = decide(&authorized(), &command, &rules, &view, NOW).err();
-    let children = view.community_children;
+    let children = view.community_children.clone();
+    let refusal = decide(&authorized(), &command, &rules, view, NOW).err();
     let expected = (!children.is_empty()).then(|| DeleteRefusal::CommunityParent(children.clone()));
     assert_eq!(refusal, expected);
     children

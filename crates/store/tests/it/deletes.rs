@@ -49,7 +49,7 @@ fn plan_of(view: &DeleteView, name: &str) -> Result<DeletePlan, DeleteRefusal> {
     let deletion = DeletionId::trusted(format!("del-{name}"));
     let command = DeleteImage { image: id(name), deletion, grace_ms: GRACE_MS };
     let rules = DeleteRules { outgoing_shares_block: false, templates_go: true };
-    decide(&authorized(), &command, &rules, view, NOW)
+    decide(&authorized(), &command, &rules, view.clone(), NOW)
 }
 
 async fn plan(test: &TestDb) -> DeletePlan {

@@ -48,7 +48,7 @@ async fn delete(db: &Db, id: &ImageId) -> Result<bool> {
     let deletion = DeletionId::trusted(format!("del-{id}"));
     let command = DeleteImage { image: id.clone(), deletion, grace_ms: 0 };
     let rules = DeleteRules { outgoing_shares_block: false, templates_go: false };
-    let Ok(plan) = decide(&authorized(), &command, &rules, &view, NOW) else {
+    let Ok(plan) = decide(&authorized(), &command, &rules, view, NOW) else {
         return Ok(false);
     };
     let kept = Kept::default();

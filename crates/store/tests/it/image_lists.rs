@@ -1,6 +1,6 @@
 //! Which images a listing gives, in what order, page by page.
 
-use calotype_core::ids::{AccountId, SnapshotId};
+use calotype_core::ids::{AccountId, ImageId, SnapshotId};
 use calotype_core::image::{Image, ImageKind, ImageState, Product, Stage, Standing};
 use calotype_store::images::{self, Filter};
 use calotype_store::shares;
@@ -221,4 +221,45 @@ async fn parts_of_names_are_taken_literally() {
         let whole = Filter { name_part: Some(name), ..ALL };
         assert_eq!(listed(&test, &whole).await, place.to_string(), "{name:?}");
     }
+}
+
+/// One id goes a way of its own, which must give what the listing gives.
+#[tokio::test]
+async fn an_id_gives_what_the_listing_has_of_it() {
+    let test = stocked().await;
+    let mut tx = test.db.begin().await.unwrap();
+    for number in [3, 5, 6] {
+        images::set_published(&mut tx, &ImageId::trusted(format!("m-{number}")), Some(NOW)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut tx = test.db.read().await.unwrap();
+    let mut found = 0;
+    for flags in 0..64 {
+        let has = |flag: u32| flags & (1 << flag) != 0;
+        let scope = Filter {
+            public: has(0),
+            own: has(1),
+            shared_in: has(2),
+            own_unpublished: has(3),
+            community: has(4),
+            state: has(5).then_some("available"),
+            ..Filter::default()
+        };
+        for caller in 1..=3 {
+            let caller = account(caller);
+            let (all, _) = images::list(&mut tx, Product::Ens, &caller, &scope, 0, 50).await.unwrap();
+            for number in 1..=9 {
+                let asked = format!("m-{number}");
+                let filter = Filter { ids: vec![&asked], ..scope.clone() };
+                let (one, total) =
+                    images::list(&mut tx, Product::Ens, &caller, &filter, 0, 50).await.unwrap();
+                let expected: Vec<_> =
+                    all.iter().filter(|view| view.image.id.as_str() == asked).cloned().collect();
+                assert_eq!(one, expected, "{filter:?}");
+                assert_eq!(total, i64::try_from(one.len()).unwrap());
+                found += one.len();
+            }
+        }
+    }
+    assert!(found > 100, "{found}");
 }

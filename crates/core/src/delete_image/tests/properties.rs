@@ -150,7 +150,7 @@ proptest! {
         let now = Timestamp::from_millis(now);
         let command = DeleteImage { grace_ms, ..command() };
         let authorized = authorized_on(Arn::all("ens", &owner()));
-        let plan = decide(&authorized, &command, &BLOCKING, &deletable(), now).unwrap();
+        let plan = decide(&authorized, &command, &BLOCKING, deletable(), now).unwrap();
         prop_assert_eq!(plan.accepted, now);
         prop_assert_eq!(plan.erase_from.as_millis(), now.as_millis().saturating_add(grace_ms));
     }

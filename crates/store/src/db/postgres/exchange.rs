@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, FutureExt, try_join_all};
 use tokio_postgres::Statement;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::super::{Cell, Result, Row, StoreError, Value};
+use super::super::{Result, Row, StoreError, Value};
 use super::connections;
 use super::errors::{self, failed, unavailable};
 use super::nul;
@@ -132,21 +132,37 @@ impl Answer {
     }
 }
 
-fn row(row: &tokio_postgres::Row) -> Result<Row> {
-    let cell = |(at, column): (usize, &tokio_postgres::Column)| {
-        let cell = match *column.type_() {
-            Type::INT8 => row.try_get::<_, Option<i64>>(at).map(|number| number.map(Cell::Integer)),
-            Type::INT4 => {
-                row.try_get::<_, Option<i32>>(at).map(|number| number.map(i64::from).map(Cell::Integer))
+fn row(from: &tokio_postgres::Row) -> Result<Row> {
+    let mut row = Row::with_capacity(from.len());
+    for (at, column) in from.columns().iter().enumerate() {
+        push(&mut row, from, at, column.type_()).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    }
+    Ok(row)
+}
+
+fn push(
+    row: &mut Row,
+    from: &tokio_postgres::Row,
+    at: usize,
+    kind: &Type,
+) -> std::result::Result<(), tokio_postgres::Error> {
+    let number = match *kind {
+        Type::INT8 => from.try_get::<_, Option<i64>>(at)?,
+        Type::INT4 => from.try_get::<_, Option<i32>>(at)?.map(i64::from),
+        Type::BOOL => from.try_get::<_, Option<bool>>(at)?.map(i64::from),
+        _ => {
+            match from.try_get::<_, Option<&str>>(at)? {
+                Some(text) => row.push_text(&nul::shown(text)),
+                None => row.push_null(),
             }
-            Type::BOOL => {
-                row.try_get::<_, Option<bool>>(at).map(|flag| flag.map(i64::from).map(Cell::Integer))
-            }
-            _ => row.try_get::<_, Option<&str>>(at).map(|text| text.map(nul::shown).map(Cell::Text)),
-        };
-        cell.map(|cell| cell.unwrap_or(Cell::Null)).map_err(|error| StoreError::Corrupt(error.to_string()))
+            return Ok(());
+        }
     };
-    row.columns().iter().enumerate().map(cell).collect::<Result<_>>().map(Row::new)
+    match number {
+        Some(number) => row.push_integer(number),
+        None => row.push_null(),
+    }
+    Ok(())
 }
 
 /// A connection, with what waits to be sent over it.
