@@ -40,7 +40,7 @@ async fn refused(statement: &'static str, effect: Effect, expected: (u16, &str, 
 async fn d32_what_fails_unexpectedly_is_an_internal_error() {
     let row = (400, "InternalError", "Internal error.");
     refused("UPDATE images SET deleted_ms", Effect::Corrupt, row).await;
-    refused("FROM usages", Effect::Corrupt, row).await;
+    refused("FROM usages u WHERE u.image_id", Effect::Corrupt, row).await;
 }
 
 #[tokio::test]

@@ -40,19 +40,32 @@ async fn an_operation_takes_as_few_exchanges_as_it_can() {
         let answer = world.owner.try_call("DeleteImage", &[("ImageId", &used)]).await.unwrap();
         assert_eq!(answer.status, 400);
     });
-    assert_eq!(refused.await, 1, "a refusal has only read");
+    assert_eq!(refused.await, 2, "a refusal reads that there are uses, then which");
+    let missing = trips(&proxy, async || {
+        let answer = world.owner.try_call("DeleteImage", &[("ImageId", "m-none")]).await.unwrap();
+        assert_eq!(answer.status, 400);
+    });
+    assert_eq!(missing.await, 1, "nothing is read of what is not there");
     world.owner.ok("ReleasePostPaidInstance", &[("InstanceId", &instance)]).await;
 
-    let mut images = Vec::new();
-    for _ in 0..CALLS {
-        let image = world.import().await;
-        world.owner.share(&image, OTHER).await;
-        images.push(image);
+    for (is_shared, expected) in [(false, 2), (true, 3)] {
+        let mut images = Vec::new();
+        for _ in 0..CALLS {
+            let image = world.import().await;
+            if is_shared {
+                world.owner.share(&image, OTHER).await;
+            }
+            images.push(image);
+        }
+        let delete = trips(&proxy, async || {
+            world.owner.ok("DeleteImage", &[("ImageId", &images.pop().unwrap())]).await;
+        });
+        assert_eq!(
+            delete.await,
+            expected,
+            "a delete reads, and its shares if there are any, then writes and commits"
+        );
     }
-    let delete = trips(&proxy, async || {
-        world.owner.ok("DeleteImage", &[("ImageId", &images.pop().unwrap())]).await;
-    });
-    assert_eq!(delete.await, 2, "a delete reads, then writes and commits");
     world.drain().await;
     world.assert_sound().await;
 }

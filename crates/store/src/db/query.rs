@@ -93,4 +93,3 @@ macro_rules! ask_together {
 ask_together!(A 0, B 1);
 ask_together!(A 0, B 1, C 2);
 ask_together!(A 0, B 1, C 2, D 3);
-ask_together!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);

@@ -208,7 +208,7 @@ async fn failures_and_lost_answers_are_told_apart() {
     app_streaming::template(&world, &image).await;
     for (statement, effect) in [
         ("INSERT INTO nonces", Effect::Unavailable),
-        ("FROM usages", Effect::Corrupt),
+        ("FROM usages u WHERE u.image_id", Effect::Corrupt),
         ("DELETE FROM templates WHERE image_id", Effect::Unavailable),
         ("DELETE FROM templates WHERE image_id", Effect::Nothing),
         ("INSERT INTO deletions", Effect::Unavailable),
