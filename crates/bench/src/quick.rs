@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::catalogue::{Size, scattered};
 use crate::installation::Catalogues;
+use crate::machine::processors;
 use crate::requests::{self, USED};
+use crate::run::OWN;
 use crate::server::{Server, Setup, keep_to};
 use crate::work::{Load, Work, once};
 use crate::{Outcome, number};
@@ -30,11 +32,15 @@ pub async fn run(binary: &str, size: &str, count: &str, rounds: &str, rest: &[&s
         Some(_) => catalogues.empty("quick")?,
         None => catalogues.fresh(size, "quick")?,
     };
-    keep_to("1")?;
+    // A database shares the processors with everybody.
+    let processors = if database.is_some() { format!("0-{}", processors() - 1) } else { OWN.to_owned() };
+    if database.is_none() {
+        keep_to("1")?;
+    }
     let setup = Setup {
         binary: Path::new(binary),
         data: &installation.data,
-        processors: "0",
+        processors: &processors,
         database: database.as_deref(),
         grace: "1h",
     };

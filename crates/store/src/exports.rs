@@ -175,7 +175,8 @@ pub async fn record_retry(
 /// Any [`StoreError`].
 pub async fn release_leases(tx: &mut Tx, now: Timestamp) -> Result<()> {
     tx.execute(
-        "UPDATE exports SET lease_owner = NULL, lease_until_ms = NULL, due_ms = $1 WHERE lease_owner IS NOT NULL",
+        "UPDATE exports SET lease_owner = NULL, lease_until_ms = NULL, due_ms = $1 \
+         WHERE lease_owner IS NOT NULL AND due_ms IS NOT NULL",
         &[now.as_millis().into()],
     )
     .await?;

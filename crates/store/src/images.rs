@@ -215,10 +215,16 @@ fn delete_facts<'a>(product: Product, id: &'a ImageId, account: &'a AccountId) -
 pub async fn apply_delete(tx: &mut Tx, plan: &DeletePlan, act: &DeletionAct<'_>) -> Result<()> {
     let (state, _, _) = state_to_text(&plan.image.state);
     tx.send_one(
-        // Not told the owner, which no image ever changes: a database that knows nothing of the table yet would
+        // The owner is compared in a way that no index serves: a database that knows nothing of the table yet would
         // look through all images of the owner instead.
-        "UPDATE images SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL AND state = $3",
-        &[plan.image.id.as_str().into(), plan.accepted.as_millis().into(), state.into()],
+        "UPDATE images SET deleted_ms = $2 WHERE id = $1 AND deleted_ms IS NULL AND state = $3 \
+         AND owner || '' = $4",
+        &[
+            plan.image.id.as_str().into(),
+            plan.accepted.as_millis().into(),
+            state.into(),
+            plan.image.owner.as_str().into(),
+        ],
         StoreError::Conflict,
     )
     .await?;

@@ -429,8 +429,10 @@ pub async fn record_erased(tx: &mut Tx, id: &ReplicaId, attempt: u32, owner: &st
 /// # Errors
 /// Any [`StoreError`].
 pub async fn release_leases(tx: &mut Tx, now: Timestamp) -> Result<()> {
+    // What is leased is due when the lease ends, and what is due has an index.
     tx.execute(
-        "UPDATE replicas SET lease_owner = NULL, lease_until_ms = NULL, due_ms = $1 WHERE lease_owner IS NOT NULL",
+        "UPDATE replicas SET lease_owner = NULL, lease_until_ms = NULL, due_ms = $1 \
+         WHERE lease_owner IS NOT NULL AND due_ms IS NOT NULL",
         &[now.as_millis().into()],
     )
     .await?;
