@@ -171,17 +171,19 @@ struct DeleteFacts {
     copying: Vec<RegionId>,
 }
 
+/// Everything that a decision needs to know first. What is only asked to be there is counted: of a table whose contents
+/// it does not know, a database would hope to come across the first row soon, and read it to the end where there is none.
 fn delete_facts<'a>(product: Product, id: &'a ImageId, account: &'a AccountId) -> Query<'a, DeleteFacts> {
     Query::new(
         concat!(
             "SELECT ",
             columns!(),
             ", (SELECT COUNT(*) FROM shares s WHERE s.image_id = i.id AND s.account_id = $3), \
-             CAST(CASE WHEN EXISTS (SELECT 1 FROM shares s WHERE s.image_id = i.id) THEN 1 ELSE 0 END \
-             + CASE WHEN EXISTS (SELECT 1 FROM images c WHERE c.parent_id = i.id AND c.published_ms IS NOT NULL \
-             AND c.deleted_ms IS NULL) THEN 2 ELSE 0 END \
-             + CASE WHEN EXISTS (SELECT 1 FROM usages u WHERE u.image_id = i.id) THEN 4 ELSE 0 END \
-             + CASE WHEN EXISTS (SELECT 1 FROM exports e WHERE e.image_id = i.id) THEN 8 ELSE 0 END AS BIGINT), \
+             CAST(CASE WHEN (SELECT COUNT(*) FROM shares s WHERE s.image_id = i.id) > 0 THEN 1 ELSE 0 END \
+             + CASE WHEN (SELECT COUNT(*) FROM images c WHERE c.parent_id = i.id AND c.published_ms IS NOT NULL \
+             AND c.deleted_ms IS NULL) > 0 THEN 2 ELSE 0 END \
+             + CASE WHEN (SELECT COUNT(*) FROM usages u WHERE u.image_id = i.id) > 0 THEN 4 ELSE 0 END \
+             + CASE WHEN (SELECT COUNT(*) FROM exports e WHERE e.image_id = i.id) > 0 THEN 8 ELSE 0 END AS BIGINT), \
              r.id, r.region, r.state \
              FROM images i LEFT JOIN replicas r ON r.holder_id = i.id AND r.state <> 'erased' \
              WHERE i.id = $1 AND i.product = $2 AND i.deleted_ms IS NULL"
