@@ -171,8 +171,9 @@ struct DeleteFacts {
     copying: Vec<RegionId>,
 }
 
-/// Everything that a decision needs to know first. What is only asked to be there is counted: of a table whose contents
-/// it does not know, a database would hope to come across the first row soon, and read it to the end where there is none.
+/// Everything that a decision needs to know first. What is only asked to be there is counted: of a table whose
+/// contents it does not know, a database would hope to come across the first row soon, and read it to the end where
+/// there is none.
 fn delete_facts<'a>(product: Product, id: &'a ImageId, account: &'a AccountId) -> Query<'a, DeleteFacts> {
     Query::new(
         concat!(
