@@ -11,6 +11,7 @@ mod aims;
 mod calls;
 mod catalogue;
 mod chart;
+mod disk;
 mod fsyncs;
 mod installation;
 mod load;

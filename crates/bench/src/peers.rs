@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::load::Requests;
-use crate::server::Used;
 use process::{Process, bound};
 use python::Python;
 
@@ -42,12 +41,12 @@ pub trait Peer {
     /// A text.
     fn images(&self, count: u64) -> Outcome<Requests>;
 
-    /// What it has used so far.
+    /// Its time on processors so far.
     ///
     /// # Errors
     /// A text.
-    fn used(&self) -> Outcome<Used> {
-        process::used(&self.processes())
+    fn cpu(&self) -> Outcome<Duration> {
+        process::cpu(&self.processes())
     }
 }
 

@@ -28,19 +28,12 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Server {
     process: Child,
+    /// Its data folder.
+    pub data: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
     /// From the start of the process until it has answered.
     pub started_in: Duration,
-}
-
-/// What a process has used since it began.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Used {
-    /// Time on a processor.
-    pub cpu: Duration,
-    /// Bytes that were to be written to disks.
-    pub written_bytes: u64,
 }
 
 /// How a server is run.
@@ -73,7 +66,7 @@ impl Server {
         command.stdout(Stdio::null()).stderr(log);
         let began = Instant::now();
         let process = command.spawn().map_err(|error| format!("{}: {error}", setup.binary.display()))?;
-        let mut server = Self { process, address, started_in: Duration::ZERO };
+        let mut server = Self { process, data: setup.data.to_owned(), address, started_in: Duration::ZERO };
         let health = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
         while load::ask(address, health.as_bytes()).await.is_err() {
             if began.elapsed() > START_TIMEOUT || server.process.try_wait().is_ok_and(|ended| ended.is_some())
@@ -92,12 +85,18 @@ impl Server {
         self.process.id()
     }
 
-    /// What it has used so far.
+    /// Its time on processors so far.
     ///
     /// # Errors
     /// A text.
-    pub fn used(&self) -> Outcome<Used> {
-        used(self.id())
+    pub fn cpu(&self) -> Outcome<Duration> {
+        let tasks = fs::read_dir(process_file(self.id(), "task")).map_err(|error| error.to_string())?;
+        let on_processor = |task: PathBuf| -> Option<u64> {
+            // A thread that has just ended has none.
+            let text = fs::read_to_string(task.join("schedstat")).ok()?;
+            text.split(' ').next()?.parse().ok()
+        };
+        Ok(tasks.flatten().filter_map(|task| on_processor(task.path())).map(Duration::from_nanos).sum())
     }
 
     /// Its resident memory now, in bytes.
@@ -195,22 +194,6 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-/// What a process has used so far.
-///
-/// # Errors
-/// A text.
-pub fn used(process: u32) -> Outcome<Used> {
-    let tasks = fs::read_dir(process_file(process, "task")).map_err(|error| error.to_string())?;
-    let on_processor = |task: PathBuf| -> Option<u64> {
-        // A thread that has just ended has none.
-        let text = fs::read_to_string(task.join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    };
-    let cpu = tasks.flatten().filter_map(|task| on_processor(task.path())).map(Duration::from_nanos).sum();
-    let io = read(&process_file(process, "io"))?;
-    Ok(Used { cpu, written_bytes: field(&io, "write_bytes:").unwrap_or(0) })
 }
 
 fn process_file(process: u32, name: &str) -> PathBuf {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::calls::Signing;
+use crate::disk::written_bytes;
 use crate::load::{self, Pace, Requests};
 use crate::measured::{Sample, Samples};
 use crate::requests::Request;
-use crate::server::{Server, Used};
+use crate::server::Server;
 
 /// Works take turns so often.
 pub const ROUNDS: usize = 5;
@@ -92,7 +93,7 @@ pub async fn warm(server: &Server, work: &Work<'_>, load: Load) -> Outcome<f64> 
 async fn part(server: &Server, work: &Work<'_>, count: u64, load: Load) -> Outcome<Sample> {
     let requests = work.requests(count, server, load.signing);
     let count = requests.len() as f64;
-    let before = server.used()?;
+    let (written, before) = (written_bytes(&server.data)?, server.cpu()?);
     let answered = load::send(server.address, load.connections, requests, load.pace)
         .await
         .map_err(|error| format!("{}: {error}", work.name))?;
@@ -100,8 +101,8 @@ async fn part(server: &Server, work: &Work<'_>, count: u64, load: Load) -> Outco
     let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
     Ok(Sample {
         rate: answered.rate(),
-        cpu_us: micros(after.cpu.saturating_sub(before.cpu)) / count,
-        written: after.written_bytes.saturating_sub(before.written_bytes) as f64 / count,
+        cpu_us: micros(after.saturating_sub(before)) / count,
+        written: (written_bytes(&server.data)? - written) / count,
         p50_us: micros(answered.quantile(0.5)),
         p99_us: micros(answered.quantile(0.99)),
     })
@@ -124,16 +125,16 @@ pub async fn take_turns(server: &Server, works: &[Work<'_>], load: Load) -> Outc
     Ok(samples)
 }
 
-/// Waits until the server does nothing more; gives what it has used by then.
+/// Waits until the server does nothing more; gives its time on processors by then.
 ///
 /// # Errors
 /// A text.
-pub async fn quiet(server: &Server) -> Outcome<Used> {
-    let mut last = server.used()?;
+pub async fn quiet(server: &Server) -> Outcome<Duration> {
+    let mut last = server.cpu()?;
     for _ in 0..PAUSES_MAX {
         tokio::time::sleep(PAUSE).await;
-        let now = server.used()?;
-        if now.cpu.saturating_sub(last.cpu) < QUIET && now.written_bytes == last.written_bytes {
+        let now = server.cpu()?;
+        if now.saturating_sub(last) < QUIET {
             return Ok(now);
         }
         last = now;

@@ -13,9 +13,7 @@ pub mod start;
 pub mod updates;
 
 use std::path::Path;
-use std::process::Command;
 
-use crate::Outcome;
 use crate::catalogue::mix;
 use crate::machine::output;
 
@@ -23,12 +21,6 @@ use crate::machine::output;
 fn free_bytes(folder: &Path) -> u64 {
     let told = output("df", &["--block-size=1", "--output=avail", &folder.to_string_lossy()]);
     told.lines().last().and_then(|number| number.trim().parse().ok()).unwrap_or(0)
-}
-
-/// Brings everything to the disks that is still on its way.
-fn sync() -> Outcome {
-    let status = Command::new("sync").status();
-    if status.is_ok_and(|status| status.success()) { Ok(()) } else { Err("sync fails".to_owned()) }
 }
 
 /// Fills bytes with what looks like chance; another number gives other bytes.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::installation::failed;
-use crate::server::Used;
 
 /// How often it is looked whether a process has ended, and the time between two looks.
 const LOOKS_MAX: u32 = 200;
@@ -88,23 +87,19 @@ pub fn finish(mut command: Command) -> Outcome<String> {
     Err(format!("{command:?} fails: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// What these processes have used so far, with all their descendants, also with those that have ended.
+/// The time on processors of these processes so far, with all their descendants, also with those that have ended.
 ///
 /// # Errors
 /// A text.
-pub fn used(roots: &[u32]) -> Outcome<Used> {
+pub fn cpu(roots: &[u32]) -> Outcome<Duration> {
     let entries = fs::read_dir("/proc").map_err(|error| error.to_string())?;
     let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     // Who has just ended is in the sums of its parent.
     let all: HashMap<u32, (u32, u64)> = ids
         .filter_map(|id| Some((id, parent_and_ticks(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?)))
         .collect();
-    let mut used = Used::default();
-    for (&id, &(_, ticks)) in all.iter().filter(|(id, _)| is_below(**id, roots, &all)) {
-        used.cpu += Duration::from_secs(ticks) / TICKS_PER_SECOND;
-        used.written_bytes += written_bytes(id).unwrap_or(0);
-    }
-    Ok(used)
+    let ticks = all.iter().filter(|(id, _)| is_below(**id, roots, &all)).map(|(_, (_, ticks))| ticks);
+    Ok(Duration::from_secs(ticks.sum()) / TICKS_PER_SECOND)
 }
 
 fn is_below(id: u32, roots: &[u32], all: &HashMap<u32, (u32, u64)>) -> bool {
@@ -126,11 +121,6 @@ fn parent_and_ticks(stat: &str) -> Option<(u32, u64)> {
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = fields.get(11..15)?.iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Some((fields.get(1)?.parse().ok()?, ticks))
-}
-
-fn written_bytes(id: u32) -> Option<u64> {
-    let io = fs::read_to_string(format!("/proc/{id}/io")).ok()?;
-    io.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -158,10 +148,10 @@ mod tests {
         command.args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; exec sleep 60"]);
         let child = Process::start(command, Path::new("/dev/null"), "TERM").unwrap();
         let id = child.id();
-        while used(&[id]).unwrap().cpu.is_zero() {
+        while cpu(&[id]).unwrap().is_zero() {
             sleep(PAUSE);
         }
         drop(child);
-        assert!(used(&[id]).unwrap().cpu.is_zero());
+        assert!(cpu(&[id]).unwrap().is_zero());
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::Outcome;
 use crate::calls::Signing;
 use crate::catalogue::{self, REGIONS};
+use crate::disk::sync;
 use crate::installation::failed;
 use crate::load;
 use crate::measured::Spread;
@@ -64,7 +65,7 @@ async fn copy(context: &Context) -> Outcome<(f64, f64)> {
     let sha256 = write_object(&object).map_err(|error| failed(&object, &error))?;
     catalogue::add_app_image(&installation.data.join("metadata.db"), BYTES, &sha256).await?;
     let floor = write_thrice(&object, &installation.data).map_err(|error| failed(&object, &error))?;
-    super::sync()?;
+    sync()?;
     let server = installation.server(&context.binary, &context.all()).await?;
     let (operation, _) = requests::distribute(&catalogue::app_image_id(), REGIONS[0], &REGIONS[1..]);
     let filled = server.filled().await?;

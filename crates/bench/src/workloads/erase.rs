@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::Outcome;
 use crate::calls::Signing;
 use crate::catalogue::{OBJECT_BYTES, REGIONS, Set, Size, object_key};
+use crate::disk::sync;
 use crate::installation::failed;
 use crate::load::{self, Pace, Requests};
 use crate::measured::Spread;
@@ -66,7 +67,7 @@ fn remove_files(context: &Context) -> Outcome<f64> {
     if !removed.is_ok_and(|status| status.success()) {
         return Err("rm fails".to_owned());
     }
-    super::sync()?;
+    sync()?;
     Ok(began.elapsed().as_secs_f64())
 }
 
@@ -103,5 +104,5 @@ fn write_files(folder: &Path) -> Outcome {
         let written = fs::File::create(&path).and_then(|mut file| file.write_all(&bytes));
         written.map_err(|error| failed(&path, &error))?;
     }
-    super::sync()
+    sync()
 }

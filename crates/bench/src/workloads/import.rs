@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::Outcome;
 use crate::calls::Signing;
+use crate::disk::sync;
 use crate::installation::failed;
 use crate::load;
 use crate::measured::Spread;
@@ -62,7 +63,7 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
         let copy = installation.data.join("copy");
         let [read, hash, write] = floor(&disk, &copy).map_err(|error| failed(&disk, &error))?;
         fs::remove_file(&copy).map_err(|error| failed(&copy, &error))?;
-        super::sync()?;
+        sync()?;
         let filled = server.filled().await?;
         let idle = server.resident_bytes()?;
         server.forget_peak()?;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{fill, requests, sync};
+use super::{fill, requests};
 use crate::Outcome;
 use crate::calls::Signing;
 use crate::catalogue::{REGIONS, Set, Size, object_key};
 use crate::chart::Bars;
+use crate::disk::written_bytes;
 use crate::installation::failed;
 use crate::load::{self, Answered, Pace, Requests};
 use crate::measured::{Sample, Samples, number};
@@ -21,7 +22,7 @@ use crate::peers::python::Python;
 use crate::report::Report;
 use crate::requests::delete;
 use crate::run::Context;
-use crate::server::{Server, Used};
+use crate::server::Server;
 use crate::table::Table;
 use crate::work::{Load, Work, once, quiet, warm};
 
@@ -90,11 +91,10 @@ async fn turns(context: &Context, peers: &[(&dyn Peer, u64)], connections: usize
     let mut samples = Samples::default();
     for round in 0..ROUNDS {
         for (peer, count) in peers {
-            let sample = peer_once(*peer, *count, connections).await?;
+            let sample = peer_once(context, *peer, *count, connections).await?;
             println!("{} over {connections}: {sample:?}", peer.name());
             samples.push(peer.name(), sample);
         }
-        sync()?;
         samples.push(work.name, once(&server, &work, load).await?);
         samples.push("erased", erase(&eraser, &erased.data, round * ERASED, connections).await?);
     }
@@ -103,15 +103,15 @@ async fn turns(context: &Context, peers: &[(&dyn Peer, u64)], connections: usize
     Ok(samples)
 }
 
-async fn peer_once(peer: &dyn Peer, count: u64, connections: usize) -> Outcome<Sample> {
+async fn peer_once(context: &Context, peer: &dyn Peer, count: u64, connections: usize) -> Outcome<Sample> {
     let deletes = peer.images(count)?;
-    sync()?;
-    let before = peer.used()?;
+    let (written, before) = (written_bytes(&context.folder)?, peer.cpu()?);
     let answered = load::send(peer.address(), connections, deletes, Pace::Closed)
         .await
         .map_err(|error| format!("{}: {error}", peer.name()))?;
     tokio::time::sleep(PAUSE).await;
-    Ok(sample(&answered, answered.elapsed, before, peer.used()?))
+    let cpu = peer.cpu()?.saturating_sub(before);
+    Ok(sample(&answered, answered.elapsed, cpu, written_bytes(&context.folder)? - written))
 }
 
 /// Deletes over a server without a grace, from the first one until all bytes are gone and that is recorded.
@@ -123,32 +123,32 @@ async fn erase(server: &Server, data: &Path, first: u64, connections: usize) -> 
         fill(&mut bytes, number);
         fs::write(&path, &bytes).map_err(|error| failed(&path, &error))?;
     }
-    sync()?;
     let signed = |number| {
         let (operation, status) = delete(number);
         (operation.request(server.address, Signing::V1), status)
     };
     let deletes: Requests = (first..first + ERASED).map(signed).collect();
-    let before = server.used()?;
+    let (written, before) = (written_bytes(data)?, server.cpu()?);
     let began = Instant::now();
     let answered = load::send(server.address, connections, deletes, Pace::Closed).await?;
     server.wait_for("calotype_deletions_pending", "", |pending| pending < 1.0).await?;
     let elapsed = began.elapsed();
-    let after = quiet(server).await?;
+    let cpu = quiet(server).await?.saturating_sub(before);
+    let written = written_bytes(data)? - written;
     let is_left = |number| folder.join(object_key(Set::Own, number)).exists();
     if (first..first + ERASED).any(is_left) {
         return Err("not all bytes are erased".to_owned());
     }
-    Ok(sample(&answered, elapsed, before, after))
+    Ok(sample(&answered, elapsed, cpu, written))
 }
 
-fn sample(answered: &Answered, elapsed: Duration, before: Used, after: Used) -> Sample {
+fn sample(answered: &Answered, elapsed: Duration, cpu: Duration, written: f64) -> Sample {
     let count = answered.latencies.len() as f64;
     let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
     Sample {
         rate: count / elapsed.as_secs_f64(),
-        cpu_us: micros(after.cpu.saturating_sub(before.cpu)) / count,
-        written: after.written_bytes.saturating_sub(before.written_bytes) as f64 / count,
+        cpu_us: micros(cpu) / count,
+        written: written / count,
         p50_us: micros(answered.quantile(0.5)),
         p99_us: micros(answered.quantile(0.99)),
     }
