@@ -1,11 +1,12 @@
 //! The log beside the file stays small, however long the stream of commits.
 
 use std::fs::metadata;
+use std::time::Duration;
 
 use calotype_store::db::Db;
 use tokio::task::JoinSet;
 
-use crate::support::{TestDb, marks_in, poll_once};
+use crate::support::{TestDb, commits_in_log, mark, marks_in, poll_once};
 
 /// Bytes that one transaction writes, at the least.
 const LOAD_BYTES: usize = 8_000;
@@ -26,7 +27,7 @@ async fn stream(test: &TestDb, name: &str, count: usize) -> u64 {
     while !writers.is_empty() {
         tokio::select! {
             Some(written) = writers.join_next() => written.expect("it writes"),
-            () = tokio::time::sleep(std::time::Duration::from_millis(2)) => {}
+            () = tokio::time::sleep(Duration::from_millis(2)) => {}
         }
         longest = longest.max(metadata(test.log_path()).expect("there is a log").len());
     }
@@ -34,13 +35,8 @@ async fn stream(test: &TestDb, name: &str, count: usize) -> u64 {
 }
 
 async fn write(db: Db, name: String, count: usize) {
-    let load = "x".repeat(LOAD_BYTES);
     for number in 0..count {
-        let mut tx = db.begin().await.expect("begin");
-        let name = format!("{name}-{number}");
-        let sql = "INSERT INTO marks (name, place, load) VALUES ($1, 0, $2)";
-        tx.execute_one(sql, &[(&name).into(), (&load).into()]).await.expect("insert");
-        tx.commit().await.expect("commit");
+        write_at_once(&db, &format!("{name}-{number}"), 1).await;
     }
 }
 
@@ -79,11 +75,44 @@ async fn readers_that_follow_each_other_do_not_hold_the_log_back() {
         loop {
             let mut reader = db.read().await.expect("read");
             reader.query("SELECT COUNT(*) FROM images", &[]).await.expect("query");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
     let longest = stream(&test, "s", 8_000).await;
     assert!(longest < LOG_BYTES_MAX, "{longest} bytes");
+}
+
+/// Pages are moved while a group is open: its transaction stood before the one who moves them, and the one who commits
+/// it stands behind. (On a slow machine it may not have come that far in time.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_group_does_not_keep_the_log_from_beginning_anew() {
+    let test = TestDb::embedded().await;
+    for round in 0..5 {
+        write_at_once(&test.db, &format!("{round}"), 3_000).await;
+        let mut open = test.db.begin().await.unwrap();
+        mark(&mut open, &format!("{round} open"), 0).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        open.commit().await.unwrap();
+        let mut next = test.db.begin().await.unwrap();
+        mark(&mut next, &format!("{round} next"), 0).await.unwrap();
+        next.commit().await.unwrap();
+        if commits_in_log(&test) == 1 {
+            return;
+        }
+    }
+    panic!("{} commits in the log", commits_in_log(&test));
+}
+
+/// Writes so many rows in one transaction.
+async fn write_at_once(db: &Db, name: &str, count: usize) {
+    let load = "x".repeat(LOAD_BYTES);
+    let mut tx = db.begin().await.expect("begin");
+    for number in 0..count {
+        let name = format!("{name}-{number}");
+        let sql = "INSERT INTO marks (name, place, load) VALUES ($1, 0, $2)";
+        tx.execute_one(sql, &[(&name).into(), (&load).into()]).await.expect("insert");
+    }
+    tx.commit().await.expect("commit");
 }
 
 /// Closing moves everything into the file, so that a copy of it is whole.
@@ -101,7 +130,7 @@ async fn the_last_one_to_close_leaves_no_log() {
         if !path.exists() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the log in {folder:?} is still there");
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Mutex;
 
 use super::errors::unavailable;
-use super::writer::{Groups, Writer};
+use super::writer::{Committed, Groups, Writer};
 use super::{Result, connect};
 
 /// Pages in the log from which on it is worth moving them (of 4 KiB each).
@@ -39,11 +39,12 @@ pub(super) fn start(writer: &Arc<Mutex<Writer>>, groups: &Arc<Groups>, path: &Pa
     let (wake_committer, commits) = channel();
     let own = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     own.busy_timeout(READERS_TIMEOUT).map_err(unavailable)?;
-    let (for_commits, for_checkpoints, groups) = (Arc::clone(writer), Arc::clone(writer), Arc::clone(groups));
+    let (for_commits, counts) = (Arc::clone(writer), Arc::clone(groups));
     spawn("calotype-commit", move || {
-        commit_groups(&for_commits, &groups, &commits, &log_pages, &wake_checkpointer);
+        commit_groups(&for_commits, &counts, &commits, &log_pages, &wake_checkpointer);
     })?;
-    spawn("calotype-checkpoint", move || move_pages(&for_checkpoints, &own, &checkpoints))?;
+    let (for_checkpoints, counts) = (Arc::clone(writer), Arc::clone(groups));
+    spawn("calotype-checkpoint", move || move_pages(&for_checkpoints, &counts, &own, &checkpoints))?;
     Ok(wake_committer)
 }
 
@@ -69,8 +70,7 @@ fn commit_groups(
         }
         let committed = turn.commit_group();
         drop(turn);
-        groups.count(committed.len());
-        committed.answer();
+        answer(committed, groups);
         if log_pages.load(Ordering::Relaxed) > LOG_PAGES_MAX {
             log_pages.store(0, Ordering::Relaxed);
             // It only ends with the process.
@@ -79,10 +79,15 @@ fn commit_groups(
     }
 }
 
-/// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages
-/// are moved and nobody writes does the log begin anew instead of growing. Where readers that follow each
-/// other keep a log that has grown large, they are waited for.
-fn move_pages(writer: &Mutex<Writer>, own: &Connection, checkpoints: &Receiver<()>) {
+fn answer(committed: Committed, groups: &Groups) {
+    groups.count(committed.len());
+    committed.answer();
+}
+
+/// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages are moved and nobody
+/// writes does the log begin anew instead of growing. A group that is open then is made durable first, because it
+/// writes. Where readers that follow each other keep a log that has grown large, they are waited for.
+fn move_pages(writer: &Mutex<Writer>, groups: &Groups, own: &Connection, checkpoints: &Receiver<()>) {
     while checkpoints.recv().is_ok() {
         while checkpoints.try_recv().is_ok() {}
         let left = checkpoint(own, "PRAGMA wal_checkpoint(PASSIVE)");
@@ -91,7 +96,10 @@ fn move_pages(writer: &Mutex<Writer>, own: &Connection, checkpoints: &Receiver<(
         } else {
             "PRAGMA wal_checkpoint(PASSIVE)"
         };
-        let turn = writer.blocking_lock();
+        let mut turn = writer.blocking_lock();
+        if turn.group_open {
+            answer(turn.commit_group(), groups);
+        }
         checkpoint(own, rest);
         drop(turn);
     }
