@@ -321,6 +321,11 @@ async fn close_group(committer: Option<Sender<()>>, is_shared: bool) {
     }
 }
 
+/// Runs a statement without values or rows, which the connection keeps prepared.
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
 /// Runs a statement on a connection.
 fn run<T>(
     connection: &Connection,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Result, unavailable};
+use super::{Result, execute, unavailable};
 
 /// The connections that are not lent.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Pool {
         let connection = connection.ok_or_else(|| unavailable("no connection is left"))?;
         let lent =
             PooledConnection { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit };
-        lent.prepare_cached("BEGIN").and_then(|mut statement| statement.execute([])).map_err(unavailable)?;
+        execute(&lent, "BEGIN").map_err(unavailable)?;
         Ok(lent)
     }
 }
@@ -53,7 +53,7 @@ impl Drop for PooledConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             if !connection.is_autocommit() {
-                drop(connection.execute_batch("ROLLBACK"));
+                drop(execute(&connection, "ROLLBACK"));
             }
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::super::{CommitMode, Result, StoreError, Value};
 use super::errors::{explain, failed, unavailable};
+use super::execute;
 
 /// What was committed since the start.
 #[derive(Debug, Default)]
@@ -140,7 +141,7 @@ impl Writer {
     }
 
     fn run(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop)
+        execute(&self.connection, sql)
     }
 
     /// Makes the group durable; gives those who wait for it, and how it ended.
