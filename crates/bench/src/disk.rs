@@ -1,5 +1,5 @@
-//! What a disk has written, told by the disk: a process is charged for more than it writes, because the kernel counts the
-//! whole piece of its cache in which a byte changes, and a piece may be many pages.
+//! What a disk has written, told by the disk: a process is charged for more than it writes, because the kernel counts
+//! the whole piece of its cache in which a byte changes, and a piece may be many pages.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -84,9 +84,9 @@ fn answer(committed: Committed, groups: &Groups) {
     committed.answer();
 }
 
-/// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages are moved and nobody
-/// writes does the log begin anew instead of growing. A group that is open then is made durable first, because it
-/// writes. Where readers that follow each other keep a log that has grown large, they are waited for.
+/// Moves the bulk while the writer goes on, then the rest in a turn of its own: only when all pages are moved and
+/// nobody writes does the log begin anew instead of growing. A group that is open then is made durable first, because
+/// it writes. Where readers that follow each other keep a log that has grown large, they are waited for.
 fn move_pages(writer: &Mutex<Writer>, groups: &Groups, own: &Connection, checkpoints: &Receiver<()>) {
     while checkpoints.recv().is_ok() {
         while checkpoints.try_recv().is_ok() {}
