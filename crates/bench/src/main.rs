@@ -18,6 +18,7 @@ mod load;
 mod machine;
 mod measured;
 mod peers;
+mod profile;
 mod quick;
 mod report;
 mod requests;

@@ -10,11 +10,15 @@ use crate::installation::Catalogues;
 use crate::machine::{self, database_version, processors};
 use crate::report::Report;
 use crate::server::keep_to;
-use crate::workloads::{copy, erase, import, latency, list, peers, postgres, requests, sizes, start};
+use crate::workloads::{
+    copy, erase, import, latency, list, peers, postgres, profile, requests, sizes, start,
+};
 
 /// Every group of measurements.
-const GROUPS: &[&str] =
-    &["requests", "sizes", "list", "start", "latency", "import", "copy", "erase", "postgres", "peers"];
+const GROUPS: &[&str] = &[
+    "requests", "profile", "sizes", "list", "start", "latency", "import", "copy", "erase", "postgres",
+    "peers",
+];
 
 /// A brief run sends one of so many requests.
 const BRIEF: u64 = 20;
@@ -141,6 +145,7 @@ pub async fn run(context: &Context) -> Outcome {
 async fn measure(group: &str, context: &Context, report: &mut Report) -> Outcome {
     match group {
         "requests" => requests::measure(context, report).await,
+        "profile" => profile::measure(context, report).await,
         "sizes" => sizes::measure(context, report).await,
         "list" => list::measure(context, report).await,
         "start" => start::measure(context, report).await,

@@ -7,6 +7,7 @@ pub mod latency;
 pub mod list;
 pub mod peers;
 pub mod postgres;
+pub mod profile;
 pub mod requests;
 pub mod sizes;
 pub mod start;

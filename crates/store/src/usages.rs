@@ -10,9 +10,14 @@ use crate::db::{Query, Result, Row, StoreError, Tx};
 pub fn of_image(image: &ImageId) -> Query<'_, Vec<Usage>> {
     Query::new(
         "SELECT image_id, consumer_kind, consumer_id, consumer_owner, origin, in_progress, since_ms \
-         FROM usages WHERE image_id = $1 ORDER BY since_ms, consumer_id",
+         FROM usages WHERE image_id = $1",
         &[image.as_str().into()],
-        |rows| rows.iter().map(usage).collect(),
+        |rows| {
+            let mut usages = rows.iter().map(usage).collect::<Result<Vec<_>>>()?;
+            // Most often there is one, for which a database would prepare to sort all the same.
+            usages.sort_by(|one, other| (one.since, &one.consumer).cmp(&(other.since, &other.consumer)));
+            Ok(usages)
+        },
     )
 }
 
