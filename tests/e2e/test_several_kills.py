@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import threading
 import time
 
@@ -35,9 +36,14 @@ def test_d50_the_others_finish_what_a_killed_server_began(clusters):
     imported = [caller.import_image(data, ready=False) for _ in range(12)]
     for image in deleted:
         caller.delete(image)
-    wait("work that is under way", lambda: cluster.metadata.query(TASKS))
+    for _ in range(50):
+        # What stands still cannot end its work before it is killed.
+        os.kill(dying.process.pid, signal.SIGSTOP)
+        if left := cluster.metadata.query(TASKS):
+            break
+        os.kill(dying.process.pid, signal.SIGCONT)
+        imported += [caller.import_image(data, ready=False) for _ in range(4)]
     dying.kill()
-    left = cluster.metadata.query(TASKS)
     assert left, "it had ended all its work; this test shows nothing"
     for server in others:
         server.start()
