@@ -23,14 +23,29 @@ const COUNT: u64 = 4_000;
 /// Own images of the larger ones that are deleted in order of age; of the others any may be next.
 const ORDERED: u64 = 30_000;
 
-/// Measures deletes over catalogues of every size. All servers are there at the same time, and take turns.
+/// Measures deletes over catalogues of every size. The huge one comes after the others, whose pages it would drive out
+/// of the page cache.
 ///
 /// # Errors
 /// A text.
 pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
-    let sizes: Vec<u64> = LARGER.into_iter().chain(context.huge.then_some(HUGE)).collect();
+    let mut turns = vec![take_turns(context, &LARGER).await?];
+    if context.huge {
+        turns.push(take_turns(context, &[HUGE]).await?);
+    }
+    tell(report, &turns);
+    Ok(())
+}
+
+/// What the smallest catalogue and larger ones gave. All servers are there at the same time.
+struct Turns {
+    small: Samples,
+    large: Vec<(u64, Samples)>,
+}
+
+async fn take_turns(context: &Context, sizes: &[u64]) -> Outcome<Turns> {
     let mut large = Vec::new();
-    for size in &sizes {
+    for size in sizes {
         let installation = context.catalogues.fresh(of(*size), &size.to_string())?;
         let server = installation.server(&context.binary, OWN).await?;
         large.push((installation, server, works(*size, context.count(COUNT)), Samples::default()));
@@ -50,14 +65,13 @@ pub async fn measure(context: &Context, report: &mut Report) -> Outcome {
             }
         }
     }
-    let mut all = vec![(SMALL, small)];
+    let mut turns = Turns { small, large: Vec::new() };
     for ((installation, server, _, samples), size) in large.into_iter().zip(sizes) {
         server.stop().await?;
         drop(installation);
-        all.push((size, samples));
+        turns.large.push((*size, samples));
     }
-    tell(report, &all);
-    Ok(())
+    Ok(turns)
 }
 
 fn of(size: u64) -> Size {
@@ -92,7 +106,7 @@ async fn uses_up(context: &Context, samples: &mut Samples) -> Outcome {
     Ok(())
 }
 
-fn tell(report: &mut Report, all: &[(u64, Samples)]) {
+fn tell(report: &mut Report, turns: &[Turns]) {
     let mut table = Table::new(&[
         "Images",
         "Order",
@@ -103,14 +117,18 @@ fn tell(report: &mut Report, all: &[(u64, Samples)]) {
         "written in KB",
     ]);
     let mut chart = Bars::new("CPU of a DeleteImage in µs, by the number of images");
-    for (size, samples) in all {
+    let small = turns.first().map(|turns| (SMALL, &turns.small, &turns.small));
+    let large = turns
+        .iter()
+        .flat_map(|turns| turns.large.iter().map(|(size, samples)| (*size, samples, &turns.small)));
+    for (size, samples, small) in small.into_iter().chain(large) {
         for (work, order) in [("delete", "age"), ("random", "random")] {
             let spread = |figure: fn(&Sample) -> f64| samples.spread(work, figure);
             let cpu = |sample: &Sample| sample.cpu_us;
-            let against = ratio(samples.of(work), all[0].1.of(work), cpu);
+            let against = ratio(samples.of(work), small.of(work), cpu);
             let written = spread(|sample| sample.written / 1e3);
             table.row([
-                number(*size as f64),
+                number(size as f64),
                 order.to_owned(),
                 spread(cpu).to_string(),
                 samples.ratio(work, "noop", cpu).to_string(),
@@ -118,8 +136,8 @@ fn tell(report: &mut Report, all: &[(u64, Samples)]) {
                 spread(|sample| sample.rate).to_string(),
                 written.to_string(),
             ]);
-            chart.bar(format!("{} images, {order}", number(*size as f64)), spread(cpu));
-            match (*size, work) {
+            chart.bar(format!("{} images, {order}", number(size as f64)), spread(cpu));
+            match (size, work) {
                 (1_000_000, "delete") => {
                     report.figure("size_order", against);
                     report.figure("written", written);
