@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use crate::Outcome;
 use crate::server::Server;
+use crate::tracer::{interrupt, start};
 use crate::work::{Load, Work, warm};
 
 /// How long is waited for the tracer to hold all threads.
@@ -34,13 +35,12 @@ pub async fn per_request(
 fn attach(process: u32, table: &Path) -> Option<Child> {
     let mut command = Command::new("strace");
     command.args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-p", &process.to_string(), "-o"]).arg(table);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    start(&mut command)
 }
 
 /// Ends the tracer, which then writes its table.
-fn detach(mut tracer: Child, table: &Path) -> Option<f64> {
-    Command::new("kill").args(["-INT", &tracer.id().to_string()]).status().ok()?;
-    tracer.wait().ok()?;
+fn detach(tracer: Child, table: &Path) -> Option<f64> {
+    interrupt(tracer)?;
     let text = fs::read_to_string(table).ok()?;
     let calls = text.lines().filter(|line| line.ends_with(" fsync") || line.ends_with(" fdatasync"));
     Some(calls.filter_map(|line| line.split_whitespace().nth(3)?.parse::<f64>().ok()).sum())

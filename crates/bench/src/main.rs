@@ -25,6 +25,7 @@ mod requests;
 mod run;
 mod server;
 mod table;
+mod tracer;
 mod work;
 mod workloads;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::server::Server;
+use crate::tracer::{interrupt, start};
 use crate::work::{Load, Work, once};
 
 /// How long is waited until the sampler holds all threads.
@@ -75,13 +76,12 @@ fn attach(process: u32, data: &Path) -> Option<Child> {
     let mut command = Command::new("perf");
     command.args(["record", "--freq", SAMPLES_PER_SECOND, "--call-graph", CALLERS]);
     command.args(["--pid", &process.to_string(), "--output"]).arg(data);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    start(&mut command)
 }
 
 /// Ends the sampler; gives the stacks as it writes them down.
-fn detach(mut sampler: Child, data: &Path) -> Option<String> {
-    Command::new("kill").args(["-INT", &sampler.id().to_string()]).status().ok()?;
-    sampler.wait().ok()?;
+fn detach(sampler: Child, data: &Path) -> Option<String> {
+    interrupt(sampler)?;
     let mut command = Command::new("perf");
     command.args(["script", "--no-inline", "--fields", "comm,ip,sym", "--input"]).arg(data);
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
